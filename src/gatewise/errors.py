@@ -1,0 +1,40 @@
+"""The errors a user can cause: each carries one complete message, which the command line prints with exit code 2."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GatewiseError(ValueError):
+    """Something the user gave cannot be used; the message says what was expected, what came, where, how to fix it."""
+
+
+class DataError(GatewiseError):
+    """A file, table, column, row or sequence that cannot be used as asked."""
+
+
+class ConfigurationError(GatewiseError):
+    """An option, parameter or configuration key that does not exist or does not fit."""
+
+
+class ModelFolderError(GatewiseError):
+    """A model folder that is missing, damaged, altered or from a newer format."""
+
+
+class TrainingError(GatewiseError):
+    """Training cannot go on, for instance because the loss is no longer finite."""
+
+
+class CellError(GatewiseError):
+    """Equations of a cell that cannot be traced or run."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A half sentence that suggests the nearest known name and lists what there is.
+
+    >>> nearest("passenger", ["month", "passengers"])
+    'did you mean "passengers"? There is: month, passengers'
+    """
+    names = sorted(known)
+    listing = "There is: " + (", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "nothing")
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f'did you mean "{close[0]}"? {listing}' if close else listing
