@@ -1,0 +1,83 @@
+"""How to train: the options of the loop, validated when they are made."""
+
+import math
+from dataclasses import dataclass
+
+from gatewise.errors import ConfigurationError, nearest
+from gatewise.training.schedule import SCHEDULES
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options of `train`.
+
+    Args:
+        max_epochs: passes over the training batches at most.
+        max_minutes: wall-clock minutes at most; the epoch in which they end is cut and still validated.
+        learning_rate: the peak learning rate of AdamW.
+        weight_decay: decoupled weight decay (Loshchilov & Hutter 2019) of weight matrices; biases and other
+            vectors are not decayed.
+        clip_norm: the gradient's global 2-norm is clipped to this (Pascanu, Mikolov & Bengio 2013); None: never.
+        patience: epochs without a better monitored metric before training stops; None: never.
+        schedule: how the learning rate moves over all steps: one of "constant", "linear", "cosine".
+        warmup: the fraction of all steps over which the learning rate first rises linearly from zero.
+        average_decay: exponential moving average of the weights over steps (Polyak & Juditsky 1992); the averaged
+            weights are what is validated and kept. 0: no averaging. Early steps use a shorter memory.
+        seed: seeds what the module draws while it trains (dropout); the caller's random state is left as it was.
+
+    Raises:
+        ConfigurationError: a value outside its range.
+
+    >>> TrainingOptions(max_epochs=20, schedule="cosin")
+    Traceback (most recent call last):
+        ...
+    gatewise.errors.ConfigurationError: schedule is "cosin", did you mean "cosine"? There is: constant, cosine, linear
+    """
+
+    max_epochs: int = 100
+    max_minutes: float | None = None
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    clip_norm: float | None = 1.0
+    patience: int | None = None
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    average_decay: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _count("max_epochs", self.max_epochs)
+        if self.patience is not None:
+            _count("patience", self.patience)
+        _real("learning_rate", self.learning_rate, above=0.0)
+        _real("weight_decay", self.weight_decay, least=0.0)
+        if self.max_minutes is not None:
+            _real("max_minutes", self.max_minutes, above=0.0)
+        if self.clip_norm is not None:
+            _real("clip_norm", self.clip_norm, above=0.0)
+        _real("warmup", self.warmup, least=0.0, below=1.0)
+        _real("average_decay", self.average_decay, least=0.0, below=1.0)
+        if self.schedule not in SCHEDULES:
+            raise ConfigurationError(f'schedule is "{self.schedule}", {nearest(str(self.schedule), SCHEDULES)}')
+
+
+def _count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} is {value!r}, expected a whole number of at least 1")
+
+
+def _real(
+    name: str, value: object, *, least: float | None = None, above: float | None = None, below: float | None = None
+) -> None:
+    bounds = [f"{word} {bound:g}" for word, bound in (("at least", least), ("above", above), ("below", below))
+              if bound is not None]  # fmt: skip
+    ok = (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and (least is None or value >= least)
+        and (above is None or value > above)
+        and (below is None or value < below)
+    )
+    if not ok:
+        raise ConfigurationError(f"{name} is {value!r}, expected a number {' and '.join(bounds)}")
