@@ -1,0 +1,123 @@
+"""How a cell is declared: a class with its states and the equations of one step."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
+
+from gatewise.equations import Expr, Step, trace
+from gatewise.errors import CellError, nearest
+
+
+@dataclass(frozen=True)
+class Input:
+    """Declares an input of a cell: a vector `[width]` for each time step."""
+
+    width: str = "X"
+
+
+@dataclass(frozen=True)
+class State:
+    """Declares a state of a cell: a vector `[width]` carried from step to step, starting at `initial`."""
+
+    width: str = "H"
+    initial: float = 0.0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Declares a value inside the step (a gate, for instance) that a layer can show over time."""
+
+
+Declaration = TypeVar("Declaration", Input, State, Observed)
+
+
+class Cell(ABC):
+    """The equations of one time step: subclass it, declare the states, write `step`.
+
+    A cell with options is a frozen dataclass whose fields are the options. Class attributes:
+
+    - `x = Input()` is declared already; further inputs and the states are declared the same way.
+    - `output` names the state that a layer gives out.
+
+    `step` receives every input and every state (its value before the step) by name and returns a mapping with the new
+    value of every state; values declared as `Observed` may be returned besides.
+
+    >>> from gatewise.equations import linear, tanh
+    >>> class Elman(Cell):
+    ...     h = State()
+    ...
+    ...     def step(self, x, h):
+    ...         return {"h": tanh(linear("h", x, h))}
+    >>> print(Elman().trace())
+    Elman: x [X]; states h [H]; output h
+      h' = tanh(W_h @ x + b_h + U_h @ h)
+    parameters: W_h [H, X], b_h [H], U_h [H, H]
+    """
+
+    output: ClassVar[str] = "h"
+    x = Input()
+
+    @abstractmethod
+    def step(self, *args: Any, **kwargs: Any) -> Mapping[str, Expr]:
+        """The equations of one time step; see the class."""
+
+    def trace(self) -> Step:
+        """The checked equations of this cell; traced once, then remembered.
+
+        Raises:
+            CellError: the cell's declarations or equations do not fit; the message shows what does not.
+        """
+        if type(self).__hash__ is None:
+            raise CellError(f"{type(self).__name__} cannot be hashed: declare its options with @dataclass(frozen=True)")
+        return _trace(self)
+
+
+def declarations(cell: type[Cell], kind: type[Declaration]) -> dict[str, Declaration]:
+    """What a cell's class and its bases declare of one kind, by name; a subclass can declare anew or (None) remove."""
+    found: dict[str, Declaration] = {}
+    for owner in reversed(cell.__mro__):
+        for name, value in vars(owner).items():
+            if isinstance(value, kind):
+                found[name] = value
+            elif name in found:
+                del found[name]
+    return found
+
+
+@lru_cache(maxsize=256)
+def _trace(cell: Cell) -> Step:
+    kind, name = type(cell), type(cell).__name__
+    inputs, states = declarations(kind, Input), declarations(kind, State)
+    if not states:
+        raise CellError(f"{name} declares no state; write, for instance, `h = State()` in its class")
+    known = [*inputs, *states]
+    arguments = inspect.signature(cell.step).parameters
+    takes_any = any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values())
+    for argument in arguments.values():
+        if argument.kind in (argument.VAR_KEYWORD, argument.VAR_POSITIONAL):
+            continue
+        if argument.name not in known:
+            raise CellError(
+                f'{name}.step takes "{argument.name}", which is declared neither as a state nor as an input; '
+                f"{nearest(argument.name, known)}"
+            )
+        if argument.kind is argument.POSITIONAL_ONLY:
+            raise CellError(f'{name}.step takes "{argument.name}" by position only; its arguments are passed by name')
+    missing = [key for key in known if key not in arguments]
+    if missing and not takes_any:
+        raise CellError(
+            f"{name}.step does not take {', '.join(missing)}; its arguments must be the inputs and states: "
+            f"{', '.join(known)}"
+        )
+    return trace(
+        name,
+        cell.step,
+        inputs={key: value.width for key, value in inputs.items()},
+        states={key: value.width for key, value in states.items()},
+        observed=tuple(declarations(kind, Observed)),
+        initial={key: value.initial for key, value in states.items()},
+        output=cell.output,
+    )

@@ -1,0 +1,226 @@
+"""A traced cell: the equations of one time step, checked, with everything a backend needs to know about them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gatewise.equations.expr import LEAVES, Expr, input, state, topological
+from gatewise.equations.formula import excerpt, spell, symbol
+from gatewise.errors import CellError, nearest
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A trained tensor of a step: its name and its symbolic shape, `(width,)` or `(rows, columns)`."""
+
+    name: str
+    shape: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} [{', '.join(self.shape)}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The equations of one time step; made by `trace`, which has checked them.
+
+    Widths are symbolic: "X" (input features), "H" (hidden units), "P" (projected width). All mappings are in the order
+    of declaration, parameters in the order of first use.
+
+    Attributes:
+        name: of the cell.
+        inputs: the leaf of each input.
+        states: the leaf of each state: its value before the step.
+        updates: each state's value after the step, of the state's width.
+        observed: named values inside the step that a layer can show over time.
+        parameters: what is trained.
+        initial: each state's value before the first step.
+        output: the state a layer gives out.
+    """
+
+    name: str
+    inputs: Mapping[str, Expr]
+    states: Mapping[str, Expr]
+    updates: Mapping[str, Expr]
+    observed: Mapping[str, Expr]
+    parameters: Mapping[str, Parameter]
+    initial: Mapping[str, float]
+    output: str
+
+    def sequence(self, name: str) -> Expr:
+        """The expression of an updated state or an observed value, by name.
+
+        Raises:
+            CellError: there is none of this name.
+        """
+        values = {**self.observed, **self.updates}
+        if name not in values:
+            raise CellError(f'{self.name} has no value "{name}"; {nearest(name, values)}')
+        return values[name]
+
+    def __str__(self) -> str:
+        def listing(leaves: Mapping[str, Expr]) -> str:
+            return ", ".join(f"{name} [{leaf.width}]" for name, leaf in leaves.items())
+
+        lines = [f"{self.name}: {listing(self.inputs)}; states {listing(self.states)}; output {self.output}"]
+        lines += [f"  {left} = {right}" for left, right in self._equations("text")]
+        lines.append(f"parameters: {', '.join(map(str, self.parameters.values()))}")
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        r"""The equations as a LaTeX `aligned` environment; a state before the step has the index t-1.
+
+        >>> from gatewise.cells import LSTM
+        >>> print(LSTM().trace().latex().splitlines()[1])
+        i_t &= \sigma\left(W_{i} x_t + b_{i} + U_{i} h_{t-1}\right) \\
+        """
+        rows = [rf"{left} &= {right} \\" for left, right in self._equations("latex")]
+        return "\n".join([r"\begin{aligned}", *rows, r"\end{aligned}"])
+
+    def _equations(self, style: str) -> list[tuple[str, str]]:
+        """Left and right sides, each after those it uses; shared subexpressions without a name become s1, s2, ..."""
+        latex = style == "latex"
+        named = {expr: symbol(name, "t") if latex else name for name, expr in self.observed.items()}
+        named |= {expr: symbol(name, "t") if latex else f"{name}'" for name, expr in self.updates.items()}
+        roots = [*self.observed.values(), *self.updates.values()]
+        order = topological(roots)
+        uses = Counter(arg for node in order for arg in node.args)
+        names: dict[Expr, str] = {}
+        for node in order:
+            if node in named:
+                names[node] = named[node]
+            elif uses[node] > 1 and node.op not in LEAVES:
+                number = 1 + sum(expr not in named for expr in names)
+                names[node] = f"s_{{{number}}}" if latex else f"s{number}"
+        return [(name, spell(node, names, "latex" if latex else "text")) for node, name in names.items()]
+
+
+def trace(
+    name: str,
+    function: Callable[..., object],
+    *,
+    inputs: Mapping[str, str],
+    states: Mapping[str, str],
+    observed: Sequence[str] = (),
+    initial: Mapping[str, float] | None = None,
+    output: str = "h",
+) -> Step:
+    """Call `function` once on symbolic leaves and check what it returns.
+
+    Args:
+        name: of the cell, for messages.
+        function: takes each input and each state by keyword; returns a mapping from the name of every state to its
+            value after the step, and from names in `observed` to values inside the step.
+        inputs: the symbolic width of each input.
+        states: the symbolic width of each state.
+        observed: names of values that may be returned besides the states.
+        initial: states that do not start at 0.
+        output: the state a layer gives out.
+
+    Raises:
+        CellError: the equations cannot be traced, or what is returned does not fit; the message shows the expression.
+
+    >>> from gatewise.equations import linear, tanh
+    >>> step = trace("Elman", lambda x, h: {"h": tanh(linear("h", x, h))}, inputs={"x": "X"}, states={"h": "H"})
+    >>> print(step)
+    Elman: x [X]; states h [H]; output h
+      h' = tanh(W_h @ x + b_h + U_h @ h)
+    parameters: W_h [H, X], b_h [H], U_h [H, H]
+    """
+    if output not in states:
+        raise CellError(f'{name}: the output "{output}" is not a state; {nearest(output, states)}')
+    clash = [key for key in inputs if key in states]
+    if clash:
+        raise CellError(f'{name}: "{clash[0]}" is declared as an input and as a state; rename one of them')
+    input_leaves = {key: input(key, width) for key, width in inputs.items()}
+    state_leaves = {key: state(key, width) for key, width in states.items()}
+    try:
+        returned = function(**input_leaves, **state_leaves)
+    except CellError as error:
+        raise CellError(f"{name}.step: {error}") from error
+    values = _returned(name, returned, states, observed)
+    updates = {key: values[key] for key in states}
+    seen = {key: values[key] for key in observed if key in values}
+    for key, width in states.items():
+        if updates[key].width != width:
+            raise CellError(
+                f'{name}.step: the state "{key}" was declared with width {width}, but `{excerpt(updates[key])}` has '
+                f"{'no width (a scalar)' if updates[key].width is None else f'width {updates[key].width}'}"
+            )
+    for key, expr in seen.items():
+        if expr.width is None:
+            raise CellError(f'{name}.step: the observed value "{key}" = `{excerpt(expr)}` is a scalar, not a vector')
+    order = topological([*seen.values(), *updates.values()])
+    _check_leaves(name, order, input_leaves, state_leaves)
+    return Step(
+        name=name,
+        inputs=input_leaves,
+        states=state_leaves,
+        updates=updates,
+        observed=seen,
+        parameters=_parameters(name, order),
+        initial=dict.fromkeys(states, 0.0) | dict(initial or {}),
+        output=output,
+    )
+
+
+def _returned(name: str, returned: object, states: Mapping[str, str], observed: Sequence[str]) -> dict[str, Expr]:
+    if not isinstance(returned, Mapping):
+        raise CellError(
+            f"{name}.step must return a mapping from the name of each state to its new value, "
+            f"got {type(returned).__name__}: {returned!r}"
+        )
+    known = [*states, *observed]
+    values: dict[str, Expr] = {}
+    for key, value in returned.items():
+        if key not in known:
+            shown = excerpt(value) if isinstance(value, Expr) else repr(value)
+            raise CellError(
+                f'{name}.step returned "{key}" = `{shown}`, but no state or observed value of that name is declared; '
+                f"{nearest(str(key), known)}"
+            )
+        if not isinstance(value, Expr):
+            raise CellError(
+                f'{name}.step returned "{key}" = {value!r} of type {type(value).__name__}; expected an expression '
+                "made of the inputs, the states and the functions of gatewise.equations"
+            )
+        values[key] = value
+    missing = [key for key in states if key not in values]
+    if missing:
+        had = ", ".join(f"{key} = `{excerpt(value)}`" for key, value in values.items()) or "nothing"
+        raise CellError(
+            f"{name}.step did not return the new value of the state{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"it returned {had}"
+        )
+    return values
+
+
+def _check_leaves(name: str, order: list[Expr], inputs: Mapping[str, Expr], states: Mapping[str, Expr]) -> None:
+    declared = {*inputs.values(), *states.values()}
+    for node in order:
+        if node.op in ("input", "state") and node not in declared:
+            raise CellError(
+                f"{name}.step uses the {node.op} `{node!r}` [{node.width}], which is not declared; "
+                f"{nearest(str(node.attr), [*inputs, *states])}"
+            )
+
+
+def _parameters(name: str, order: list[Expr]) -> dict[str, Parameter]:
+    parameters: dict[str, Parameter] = {}
+    users: dict[str, Expr] = {}
+    for node in order:
+        if node.op == "parameter":
+            shape = (str(node.width),)
+        elif node.op == "matmul":
+            shape = (str(node.width), str(node.args[0].width))
+        else:
+            continue
+        found = Parameter(str(node.attr), shape)
+        known = parameters.setdefault(found.name, found)
+        user = users.setdefault(found.name, node)
+        if known != found:
+            raise CellError(
+                f'{name}.step uses the parameter "{found.name}" with two shapes: [{", ".join(known.shape)}] in '
+                f"`{excerpt(user)}` and [{', '.join(found.shape)}] in `{excerpt(node)}`; give one of them another name"
+            )
+    return parameters
