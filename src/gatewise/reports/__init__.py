@@ -1,1 +1,26 @@
-"""TODO"""
+"""The report of a trained model: pure data in, one self-contained HTML file out."""
+
+from gatewise.reports.content import (
+    CellTrace,
+    ConfusionMatrix,
+    Curve,
+    ForecastPanel,
+    LossCurves,
+    Metric,
+    MetricsTable,
+    Report,
+)
+from gatewise.reports.html import render, write_report
+
+__all__ = [
+    "CellTrace",
+    "ConfusionMatrix",
+    "Curve",
+    "ForecastPanel",
+    "LossCurves",
+    "Metric",
+    "MetricsTable",
+    "Report",
+    "render",
+    "write_report",
+]
