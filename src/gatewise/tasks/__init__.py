@@ -1,1 +1,1 @@
-"""TODO"""
+"""Tasks: estimators over data, layers and training, and the model folder they are kept in."""
