@@ -1,0 +1,306 @@
+"""Tables: files and data frames in, `pyarrow.Table` out; written whole or not at all."""
+
+import csv
+import os
+import tempfile
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from gatewise.errors import DataError, nearest
+
+# arrow makes its compute functions at import, where a type checker cannot see them
+pc: Any = pyarrow.compute
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+PARQUET = (".parquet", ".pq")
+SUFFIXES = (*DELIMITERS, *PARQUET)
+
+
+def read_table(source: Any) -> pa.Table:
+    """A table from a file or from any data frame.
+
+    `source` is a path to a `.csv`, `.tsv` (UTF-8, one header line, also separated by semicolons), `.parquet` or `.pq`
+    file, or a pandas, polars or pyarrow table, or any other frame narwhals knows. In columns of numbers an empty
+    field, `NA`, `NaN` or `null` is a missing value. A pandas index that carries a name or time stamps becomes a column.
+
+    Raises `DataError` for a missing, empty, undecodable or ragged file, a header that is missing or repeats a name, an
+    unsupported file type and an object that is no table. Rows are numbered from 1, the first row under the header.
+
+    >>> read_table(pa.table({"month": ["1949-01", "1949-02"], "passengers": [112, 118]})).num_rows
+    2
+    """
+    if isinstance(source, (str, Path)):
+        table, where = _read_file(Path(source)), f'"{source}"'
+    else:
+        table, where = _from_frame(source), "the table"
+    _check_names(table.column_names, where)
+    if table.num_rows == 0:
+        raise DataError(
+            f"{where} has a header ({', '.join(table.column_names[:20])}) but no rows: at least one is needed"
+        )
+    return _plain_text(table)
+
+
+def table_columns(table: pa.Table) -> tuple[str, ...]:
+    """The column names of a table, in order.
+
+    >>> table_columns(pa.table({"month": ["1949-01"], "passengers": [112]}))
+    ('month', 'passengers')
+    """
+    return tuple(table.column_names)
+
+
+def require_column(table: pa.Table, name: str, role: str) -> pa.ChunkedArray:
+    """The column `name`, or a `DataError` that says which `role` asked for it and suggests the nearest name.
+
+    >>> require_column(pa.table({"load": [112]}), "laod", "target")
+    Traceback (most recent call last):
+    gatewise.errors.DataError: no column "laod" (asked for as target): did you mean "load"? There is: load
+    """
+    if name not in table.column_names:
+        raise DataError(f'no column "{name}" (asked for as {role}): {nearest(name, table.column_names)}')
+    return table.column(name)
+
+
+def write_table(table: pa.Table, path: str | Path) -> None:
+    """Write a table to a `.csv`, `.tsv`, `.parquet` or `.pq` file: complete under its name, or not at all.
+
+    Time stamps are written to CSV as briefly as they allow (`1949-01-01` when every one of a column is midnight).
+    Raises `DataError` for an unsupported file type, a missing folder, and a path that is a folder.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError(f'cannot write "{path}": the name must end in one of {", ".join(SUFFIXES)}')
+    if path.is_dir():
+        raise DataError(f'cannot write "{path}": it is a folder; give the name of a file')
+    if not path.parent.is_dir():
+        raise DataError(f'cannot write "{path}": the folder "{path.parent}" does not exist; create it first')
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            _write(table, suffix, sink)
+            sink.flush()
+            os.fsync(sink.fileno())
+        # mkstemp makes the file private; a table someone asked for gets the permissions any new file would
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text (plain, large, or as a dictionary of text)."""
+    if pa.types.is_dictionary(kind):
+        kind = cast(pa.DictionaryType, kind).value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _write(table: pa.Table, suffix: str, sink: BinaryIO) -> None:
+    if suffix in PARQUET:
+        pa_parquet.write_table(table, sink)
+        return
+    columns = [_brief_times(column) if pa.types.is_timestamp(column.type) else column for column in table.columns]
+    options = pa_csv.WriteOptions(delimiter=DELIMITERS[suffix], quoting_style="needed", quoting_header="needed")
+    pa_csv.write_csv(pa.table(columns, names=table.column_names), sink, options)
+
+
+def _brief_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    zone = column.type.tz
+    for unit in (pa.date32(), pa.timestamp("s", zone)):
+        brief = column.cast(unit, safe=False)
+        if brief.cast(column.type).equals(column):
+            return brief
+    return column
+
+
+def _read_file(path: Path) -> pa.Table:
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise DataError(f'"{path}" is a folder: expected a file ending in one of {", ".join(SUFFIXES)}')
+    if not path.exists():
+        raise DataError(f'no file "{path}": {_nearest_file(path)}')
+    if suffix not in SUFFIXES:
+        raise DataError(f'cannot read "{path}": the name must end in one of {", ".join(SUFFIXES)}')
+    if path.stat().st_size == 0:
+        raise DataError(f'"{path}" is empty: expected a table with a header line and at least one row')
+    if suffix in PARQUET:
+        try:
+            return pa_parquet.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f'"{path}" is not a readable Parquet file: {error}') from error
+    return _read_csv(path, DELIMITERS[suffix])
+
+
+def _nearest_file(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f'the folder "{path.parent}" does not exist'
+    return nearest(path.name, (entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in SUFFIXES))
+
+
+def _read_csv(path: Path, delimiter: str) -> pa.Table:
+    header = _csv_header(path)
+    if delimiter not in header and ";" in header:
+        delimiter = ";"
+    fields = _header_fields(header, delimiter)
+    if all(_is_value(field) for field in fields):
+        raise DataError(
+            f'"{path}" has no header: its first line is "{header[:80]}"; put a line with the column names above it'
+        )
+    _check_names(fields, f'"{path}"')
+    # a blank line is a missing value where there is one column, and nothing where there are more
+    parse = _parse(delimiter, ignore_empty_lines=len(fields) > 1)
+    try:
+        table = pa_csv.read_csv(path, parse_options=parse)
+    except pa.ArrowInvalid as error:
+        raise _csv_error(path, delimiter, error) from error
+    for name in table.column_names:
+        if pa.types.is_binary(table.schema.field(name).type):
+            raise _undecodable(path, name, table.column(name))
+    return table
+
+
+def _parse(delimiter: str, ignore_empty_lines: bool = True) -> pa_csv.ParseOptions:
+    return pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=ignore_empty_lines)
+
+
+def _csv_header(path: Path) -> str:
+    with path.open("rb") as file:
+        line = next((line for line in file if line.strip()), b"")
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f'"{path}" is written in UTF-16: save it as UTF-8')
+    try:
+        header = line.decode("utf-8-sig").strip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f'"{path}" is not UTF-8 text: byte {error.start} of its header {error.reason}; save it as UTF-8'
+        ) from error
+    if not header.strip():
+        raise DataError(f'"{path}" holds only blank lines: expected a table with a header line and at least one row')
+    if "\0" in header:
+        raise DataError(f'"{path}" is not text: its header holds a zero byte; expected UTF-8 text')
+    return header
+
+
+def _header_fields(header: str, delimiter: str) -> list[str]:
+    return [field.strip() for field in next(csv.reader([header], delimiter=delimiter))]
+
+
+def _is_value(field: str) -> bool:
+    """Whether a header field reads as a number or a date, which a column name hardly does."""
+    for parse in (float, date.fromisoformat, datetime.fromisoformat):
+        try:
+            parse(field)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def _csv_error(path: Path, delimiter: str, error: pa.ArrowInvalid) -> DataError:
+    wrong: list[pa_csv.InvalidRow] = []
+
+    def remember(row: pa_csv.InvalidRow) -> str:
+        wrong.append(row)
+        return "skip"
+
+    # rows are numbered only when read by one thread, so the slow reading happens only to tell where it went wrong
+    parse = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=remember)
+    try:
+        pa_csv.read_csv(path, read_options=pa_csv.ReadOptions(use_threads=False), parse_options=parse)
+    except pa.ArrowInvalid:
+        return DataError(f'"{path}" is not a readable CSV file: {error}')
+    if not wrong:
+        return DataError(f'"{path}" is not a readable CSV file: {error}')
+    first = wrong[0]
+    return DataError(
+        f'"{path}", row {first.number - 1} (counted under the header): expected {first.expected_columns} fields, '
+        f'got {first.actual_columns} in "{first.text[:80]}"'
+        + (f"; {len(wrong)} rows in all do not fit the header" if len(wrong) > 1 else "")
+    )
+
+
+def _undecodable(path: Path, name: str, column: pa.ChunkedArray) -> DataError:
+    for row, value in enumerate(column.to_pylist(), 1):
+        try:
+            (value or b"").decode()
+        except UnicodeDecodeError:
+            return DataError(
+                f'"{path}", row {row}, column "{name}": {value[:40]!r} is not UTF-8 text; save the file as UTF-8'
+            )
+    return DataError(f'"{path}", column "{name}" holds bytes, not text; save the file as UTF-8')
+
+
+def _check_names(names: list[str], where: str) -> None:
+    if not names:
+        raise DataError(f"{where} has no columns: at least one is needed")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        places = ", ".join(str(i) for i, name in enumerate(names, 1) if name == twice[0])
+        raise DataError(
+            f'{where} has {len(twice)} column names more than once: "{twice[0]}" (columns {places}); rename them'
+        )
+    if "" in names:
+        raise DataError(f"{where} has no name for column {names.index('') + 1}: give every column one")
+
+
+def _from_frame(source: Any) -> pa.Table:
+    if isinstance(source, pa.Table):
+        return source
+    try:
+        frame = nw.from_native(source)
+    except TypeError as error:
+        raise DataError(
+            f"expected a path or a table (pandas, polars, pyarrow, ...), got an object of type {type(source).__name__}"
+        ) from error
+    try:
+        return _arrow_from(frame)
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"the table has a column name more than once: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"a column of the table mixes types that do not go together: {error}") from error
+
+
+def _arrow_from(frame: Any) -> pa.Table:
+    eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    index = nw.maybe_get_index(eager)
+    if index is None:
+        return eager.to_arrow()
+    # pandas: time stamps often live in the index, which arrow would otherwise carry along without a usable name
+    kind = type(index).__name__
+    named = getattr(index, "names", [None]) != [None]
+    native = eager.to_native()
+    if kind in ("DatetimeIndex", "PeriodIndex") or named:
+        if kind == "PeriodIndex":
+            native = native.to_timestamp()
+        if not named:
+            native = native.rename_axis("time")
+        native = native.reset_index()
+    return pa.Table.from_pandas(native, preserve_index=False)
+
+
+def _plain_text(table: pa.Table) -> pa.Table:
+    """The table with every text column as plain strings, whichever of arrow's text types it came in."""
+    for i, field in enumerate(table.schema):
+        if is_text(field.type) and not pa.types.is_string(field.type):
+            table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
+    return table.replace_schema_metadata(None)
+
+
+def first_index(mask: pa.ChunkedArray | np.ndarray) -> int:
+    """The index of the first true value of a mask that has one."""
+    if isinstance(mask, pa.ChunkedArray):
+        return cast(int, pc.index(mask, pa.scalar(True)).as_py())
+    return int(np.argmax(mask))
