@@ -1,7 +1,7 @@
 """The parameters of an LSTM layer in `torch.nn.LSTM`'s form, and their conversion to those of the cell's equations.
 
-Legend: X inputs of the layer, H hidden units, O outputs of one direction (P where projected, otherwise H), D directions,
-L layers.
+Legend: X inputs of the layer, H hidden units, O outputs of one direction (P where projected, otherwise H), L layers, D
+directions.
 """
 
 from collections.abc import Sequence
