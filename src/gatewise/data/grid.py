@@ -213,6 +213,6 @@ def _off_grid_error(
     start = times[offsets[series[i]]]
     return DataError(
         f"row {rows[i] + 1}: {show_time(times[i])}{of(i)} lies between the regular time stamps, which "
-        f"go on from {show_time(start)} in steps of {frequency.name} ({'the most common' if inferred else 'as given'}); "
+        f"go on from {show_time(start)} in steps of {frequency.name} ({'inferred' if inferred else 'given'}); "
         f"{int((~on_grid).sum())} of {len(times)} rows do; bring the rows to a regular step (resample) or correct them"
     )
