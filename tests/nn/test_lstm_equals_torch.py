@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not sup
 
 BACKENDS = ["reference", "torch"]
 DTYPES = [torch.float64, torch.float32]
-quick = settings(derandomize=True, deadline=None, max_examples=20)
+quick = settings(derandomize=True, deadline=None, max_examples=40)
 PLAIN = Case(3, 5, 2, True, True, 2, (7, 0, 4), 7, True, torch.float64, 11)
 
 

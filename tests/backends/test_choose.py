@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gatewise.backends import BACKENDS, Call, choose
+from gatewise.cells import LSTM, Cell, State
+from gatewise.equations import linear, tanh
+from gatewise.errors import ConfigurationError
+
+
+class Elman(Cell):
+    h = State()
+
+    def step(self, x, h):
+        return {"h": tanh(linear("h", x, h))}
+
+
+class Tweaked(LSTM):
+    """Not the plain LSTM any more: a subclass may change the equations."""
+
+
+CALL = Call(LSTM(), "cpu", torch.float32, steps=7, batch=2, sizes=(("H", 5), ("X", 3)), ragged=True)
+
+
+def test_auto_takes_the_first_that_can() -> None:
+    assert list(BACKENDS) == ["torch", "reference"]
+    assert choose("auto", CALL).backend == "torch"
+    assert choose("auto", replace(CALL, cell=Elman())).backend == "reference"
+    assert choose("auto", replace(CALL, cell=Tweaked())).backend == "reference"
+    assert choose("auto", replace(CALL, device="meta")).backend == "reference"
+    assert choose("reference", CALL).backend == "reference"
+
+
+def test_the_reason_is_printed() -> None:
+    assert str(choose("auto", replace(CALL, cell=Elman()))).splitlines() == [
+        'backend: reference (the first of "auto" that can)',
+        "  torch: cannot: torch's fused call computes the cells LSTM and LSTMP, not Elman",
+        "  reference: runs the call",
+    ]
+    assert "  torch: could run the call; it was not asked for" in str(choose("reference", CALL)).splitlines()
+
+
+def test_a_backend_asked_for_by_name_that_cannot_run_says_why() -> None:
+    with pytest.raises(
+        ConfigurationError,
+        match=r'"torch" cannot run Elman of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Elman; these can: ref',
+    ):
+        choose("torch", replace(CALL, cell=Elman()))
+    with pytest.raises(
+        ConfigurationError, match=r"no backend can run .*int64.* torch: the dtype torch.int64 is not one of"
+    ):
+        choose("auto", replace(CALL, dtype=torch.int64))
+    with pytest.raises(ConfigurationError, match="backend='torhc' is not known; did you mean \"torch\""):
+        choose("torhc", CALL)
