@@ -1,6 +1,7 @@
 """Headless Chromium over its debugging pipe: opens a file at a screen's size and says what the browser made of it."""
 
 import base64
+import fcntl
 import json
 import os
 import selectors
@@ -24,7 +25,9 @@ _FLAGS = (
     "--remote-debugging-pipe",
 )
 # Chromium reads commands at descriptor 3 and answers at 4.
-_LAUNCH = "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[3], sys.argv[3:])"
+_LAUNCH = (
+    "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 @dataclass
@@ -75,11 +78,15 @@ class Chromium:
         self.selector.register(self.incoming, selectors.EVENT_READ)
 
     def close(self) -> None:
-        self.call("Browser.close")
-        self.process.wait(self.timeout)
-        self.selector.close()
-        os.close(self.outgoing)
-        os.close(self.incoming)
+        try:
+            self.call("Browser.close")
+            self.process.wait(self.timeout)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.selector.close()
+            os.close(self.outgoing)
+            os.close(self.incoming)
 
     def open(self, path: Path, width: int, height: int = 844, dark: bool = False) -> Page:
         """Opens a file in a fresh tab as a screen of `width` x `height` CSS pixels shows it."""
@@ -96,8 +103,11 @@ class Chromium:
         self.loaded.discard(session)
         page.call("Page.navigate", url=path.as_uri())
         deadline = time.monotonic() + self.timeout
-        while session not in self.loaded:
-            self._take(self._message(deadline))
+        # The empty page of a fresh tab has a load event too, which may come late.
+        while not (session in self.loaded and page.evaluate("location.href") == path.as_uri()):
+            self.loaded.discard(session)
+            while session not in self.loaded:
+                self._take(self._message(deadline))
         return page
 
     def call(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
@@ -140,8 +150,6 @@ class Chromium:
 
 
 def _high_pipe() -> tuple[int, int]:
-    import fcntl
-
     ends = []
     for low in os.pipe():
         ends.append(fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 10))

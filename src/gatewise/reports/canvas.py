@@ -15,7 +15,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 _ROLES = ("ink", "muted", "rule", "surface", "accent", "contrast", "s1", "s2", "s3", "s4", "s5", "s6")
 COLOURS = {role: f"#e1{17 * k:02x}7f" for k, role in enumerate(_ROLES)}
@@ -94,9 +94,14 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
-def value_axis(axes: Axes, ticks: int = 5) -> float:
+def value_axis(axes: Axes, ticks: int = 5, logarithmic: bool = False) -> float:
     """Grid and labelled ticks on the y axis; returns the width of the widest label in CSS pixels."""
-    axes.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=2 * ticks))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
@@ -145,6 +150,8 @@ def to_svg(figure: Figure, key: str, label: str, size: str = "") -> str:
     # The page's font and weight, and only the size from here.
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
     text = re.sub(r"font-family: [^;\"]*;?", "", text)
+    # A hundredth of a pixel is finer than any screen, and a third smaller than Matplotlib's millionth.
+    text = re.sub(r' d="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
     view = re.search(r'viewBox="([^"]+)"', text)
     assert view is not None, "Matplotlib writes a viewBox"
     opening = f'<svg class="{size}" role="img" aria-label="{html.escape(label)}" viewBox="{view[1]}">'

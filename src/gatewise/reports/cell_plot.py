@@ -9,7 +9,11 @@ from gatewise.reports.canvas import COLOURS, SERIES, Size, line, new_axes, new_f
 from gatewise.reports.content import GATES, CellTrace, Values
 from gatewise.reports.timeline import labels
 
-POSITIVE, NEGATIVE = (31, 119, 190), (214, 106, 20)  # blue and orange, told apart by colour-blind readers
+# White to deep blue, and white to deep orange (told apart by colour-blind readers), at even steps of strength; in the
+# dark the style sheet turns lightness over and keeps the hue, so that 0 stays near the page's colour.
+BLUE = ((255, 255, 255), (198, 219, 239), (107, 174, 214), (33, 113, 181), (8, 48, 107))
+ORANGE = ((255, 255, 255), (253, 219, 172), (241, 163, 64), (199, 101, 10), (109, 48, 4))
+MISSING = (128, 128, 128)
 GAP, TOP, BOTTOM, LEFT = 28, 24, 38, 46
 
 
@@ -35,9 +39,9 @@ def paint(trace: CellTrace, size: Size) -> Figure:
         if name == "input":
             _input(axes, trace)
         else:
-            _map(axes, _gate_colours(trace.gates[name]) if name != "c" else _state_colours(trace))
+            _map(axes, _colours(_array(trace.gates[name])) if name != "c" else _state_colours(trace))
             _unit_ticks(axes, trace.units, height)
-        title = "input" if name == "input" else f"{name}  {GATES[name]}"
+        title = "input" if name == "input" else f"{GATES[name]} {name}"
         axes.text(0, 1 + 7 / height, title, transform=axes.transAxes, color=COLOURS["ink"], fontsize=12)
         axes.set_xlim(-0.5, steps - 0.5)
         _step_ticks(axes, trace, size, labelled=k == len(heights) - 1)
@@ -58,20 +62,14 @@ def _input(axes: Axes, trace: CellTrace) -> None:
 
 
 def _map(axes: Axes, colours: NDArray[np.uint8]) -> None:
-    """An image [units, T, 4]; `none` keeps one pixel a value and leaves the scaling to the browser."""
+    """An image [units, T, 3]; `none` keeps one pixel a value and leaves the scaling to the browser."""
     axes.imshow(colours, aspect="auto", interpolation="none", origin="upper")
     for spine in axes.spines.values():
         spine.set_visible(True)
 
 
-def _gate_colours(rows: tuple[Values, ...]) -> NDArray[np.uint8]:
-    """Nothing at 0, full colour at 1: the page shines through, so the scale is right in light and in dark."""
-    values = _array(rows)
-    return _coloured(np.broadcast_to(POSITIVE, (*values.shape, 3)), values)
-
-
 def _state_colours(trace: CellTrace) -> NDArray[np.uint8]:
-    return _diverging(_array(trace.gates["c"]) / state_limit(trace))
+    return _colours(_array(trace.gates["c"]) / state_limit(trace))
 
 
 def _standardised_colours(rows: tuple[Values, ...]) -> NDArray[np.uint8]:
@@ -82,17 +80,26 @@ def _standardised_colours(rows: tuple[Values, ...]) -> NDArray[np.uint8]:
     mean = known.sum(axis=1, keepdims=True) / count
     centred = values - mean
     deviation = np.sqrt(np.where(np.isnan(centred), 0.0, centred**2).sum(axis=1, keepdims=True) / count)
-    return _diverging(centred / np.where(deviation > 0, 2 * deviation, 1.0))
+    return _colours(centred / np.where(deviation > 0, 2 * deviation, 1.0))
 
 
-def _diverging(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return _coloured(np.where((values < 0)[..., None], NEGATIVE, POSITIVE), np.abs(values))
+def _colours(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Values [units, T] on the scale from -1 over 0 to 1 as pixels [units, T, 3]; gates use its upper half."""
+    strength = np.clip(np.nan_to_num(np.abs(values), nan=0.0), 0, 1)
+    scales = [_scale(strength, stops) for stops in (BLUE, ORANGE)]
+    pixels = np.where((values < 0)[..., None], scales[1], scales[0])
+    pixels[np.isnan(values)] = MISSING
+    return np.rint(pixels).astype(np.uint8)
 
 
-def _coloured(colours: NDArray[np.integer], strength: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """[units, T, 4] pixels; missing values are fully transparent."""
-    alpha = np.clip(np.nan_to_num(strength, nan=0.0), 0, 1)
-    return np.concatenate([colours, np.rint(255 * alpha)[..., None]], axis=-1).astype(np.uint8)
+def _scale(strength: NDArray[np.float64], stops: tuple[tuple[int, int, int], ...]) -> NDArray[np.float64]:
+    places = np.linspace(0, 1, len(stops))
+    return np.stack([np.interp(strength, places, [stop[k] for stop in stops]) for k in range(3)], axis=-1)
+
+
+def gradient(*scales: tuple[tuple[int, int, int], ...]) -> str:
+    """Stops of a CSS gradient along the given scales, one after the other."""
+    return ", ".join(f"rgb({r} {g} {b})" for scale in scales for r, g, b in scale)
 
 
 def _array(rows: tuple[Values, ...]) -> NDArray[np.float64]:
@@ -117,5 +124,10 @@ def _step_ticks(axes: Axes, trace: CellTrace, size: Size, labelled: bool) -> Non
             break
     shown = range(0, steps, every)
     axes.set_xticks(list(shown), [names[step] for step in shown] if labelled else [""] * len(shown))
+    drawn = size.width - 10 - LEFT
+    for step, label in zip(shown, axes.get_xticklabels(), strict=True):
+        # A long label at an end turns inward rather than leave the figure.
+        centre, half = LEFT + drawn * (step + 0.5) / steps, 3.75 * len(names[step])
+        label.set_horizontalalignment("left" if centre < half else "right" if centre + half > size.width else "center")
     if labelled and not trace.times:
         axes.set_xlabel("time step", labelpad=2)

@@ -18,8 +18,9 @@ def confusion_table(matrix: ConfusionMatrix) -> str:
         f'<tr><th scope="row">{name}</th>{_cells(matrix, k)}<td class="recall">{_percent(matrix.recall(k))}</td></tr>'
         for k, name in enumerate(names)
     )
+    dense = " dense" if len(names) > 12 else ""
     return (
-        '<table class="confusion">'
+        f'<table class="confusion{dense}">'
         f'<thead><tr><td></td><th scope="colgroup" colspan="{len(names)}">predicted class</th><td></td></tr>'
         f'<tr><th scope="col">true class</th>{heads}<th scope="col">recall</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"

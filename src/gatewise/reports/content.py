@@ -121,7 +121,11 @@ class Curve(Record):
 
 @dataclass(frozen=True)
 class LossCurves(Record):
-    """The training runs behind a model (several for an ensemble), and what was measured in them."""
+    """The training runs behind a model (several for an ensemble), and what was measured in them.
+
+    >>> LossCurves((Curve("member 1", (0.9, 0.5), (1.1, 0.8), best_epoch=2),), validation="validation MAE").runs[0].name
+    'member 1'
+    """
 
     runs: tuple[Curve, ...]
     loss: str = "training loss"
@@ -352,7 +356,8 @@ def _variance(values: list[float | None]) -> float:
 class Report(Record):
     """Everything one report shows; parts that are None or empty are left out.
 
-    `facts` are (label, value) pairs about data, model and training; `notes` are whole sentences.
+    `facts` are (label, value) pairs about data, model and training; `notes` are whole sentences. Every panel in
+    `forecasts` is drawn (about 40 kB each), so choose some where there are hundreds of series.
 
     >>> report = Report("Airline", "forecast", MetricsTable(("gatewise",), (Metric("MAE"),), ((1.0,),)))
     >>> Report.from_dict(report.to_dict()) == report

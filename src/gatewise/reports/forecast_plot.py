@@ -12,8 +12,11 @@ from gatewise.reports.timeline import read
 
 
 def shown_history(panel: ForecastPanel) -> int:
-    """How many of the last values of the history are drawn: trend and season, with room for the forecast."""
-    return min(len(panel.history), max(4 * len(panel.times), 48))
+    """How many of the last values of the history are drawn: trend and season, with room for the forecast.
+
+    No more than the pixels of a line can tell apart.
+    """
+    return min(len(panel.history), max(min(3 * len(panel.times), 2000), 36))
 
 
 def paint(panel: ForecastPanel, size: Size) -> Figure:

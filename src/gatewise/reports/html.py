@@ -71,6 +71,11 @@ def render(report: Report) -> str:
 def write_report(report: Report, path: str | os.PathLike[str]) -> Path:
     """Writes a report to `path`, whole or not at all, and returns the path.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(Report("Airline", "forecast"), Path(folder) / "report.html").name
+    'report.html'
+
     Raises:
         ConfigurationError: the file can't be written there; what stood there before is untouched.
     """
@@ -199,8 +204,8 @@ def _forecast_sentences(panel: ForecastPanel) -> str:
     own = forecast_plot.mean_absolute_error(panel, panel.forecast)
     other = forecast_plot.mean_absolute_error(panel, panel.baseline)
     if own is not None:
-        compared = f", against {number_text(other)} of {panel.baseline_name}" if other is not None else ""
-        said.append(f"Mean absolute error {number_text(own)}{compared}")
+        compared = f", against {_number_text(other)} of {panel.baseline_name}" if other is not None else ""
+        said.append(f"Mean absolute error {_number_text(own)}{compared}")
     covered = forecast_plot.coverage(panel)
     if covered is not None:
         low, high, inside, known = covered
@@ -211,7 +216,7 @@ def _forecast_sentences(panel: ForecastPanel) -> str:
     return ". ".join(said) + "."
 
 
-def number_text(value: float) -> str:
+def _number_text(value: float) -> str:
     """A measured number with three significant digits."""
     return number(float(f"{value:.3g}"))
 
@@ -258,7 +263,9 @@ def _history(history: LossCurves | None) -> str:
     kept = [run.best_epoch for run in runs if run.best_epoch is not None]
     said = ""
     if kept:
-        which = f"epoch {kept[0]}" if len(runs) == 1 else f"epochs {', '.join(map(str, kept))}"
+        which = f"epoch {kept[0]}" if len(set(kept)) == 1 else f"epochs {', '.join(map(str, kept))}"
+        if len(set(kept)) > 1 and len(kept) > len(SERIES):
+            which = f"between epochs {min(kept)} and {max(kept)}"
         said = f"<p>The dot marks the epoch whose weights were kept: {which}.</p>"
     return _section("training", "Training", f'{said}<div class="pair">{figures}</div>')
 
@@ -266,7 +273,7 @@ def _history(history: LossCurves | None) -> str:
 def _curves(key: str, title: str, runs: Sequence[Curve], curves: Sequence[Values]) -> str:
     with drawing():
         last = [[value for value in curve if value is not None][-1:] for curve in curves]
-        ends = ", ".join(number_text(value) for values in last for value in values)
+        ends = ", ".join(_number_text(value) for values in last for value in values)
         svg = to_svg(
             loss_plot.paint(runs, curves), key, f"{title} over {max(map(len, curves))} epochs; at the end {ends}"
         )
@@ -284,9 +291,9 @@ def _cell(trace: CellTrace | None) -> str:
     entries = []
     if cell_plot.inputs_as_lines(trace):
         entries += [(_line(SERIES[k]), name) for k, name in enumerate(trace.input_names)]
-    scales = [("0", '<span class="scale gate"></span>', "1 (gates)")] if len(trace.gates) > 1 else []
-    bound = number_text(limit)
-    scales.append((f"−{bound}", '<span class="scale state"></span>', f"+{bound} (cell state)"))
+    scales = [("0", _scale(cell_plot.BLUE), "1 (gates)")] if len(trace.gates) > 1 else []
+    bound = _number_text(limit)
+    scales.append((f"−{bound}", _scale(cell_plot.ORANGE[::-1], cell_plot.BLUE), f"+{bound} (cell state)"))
     bars = "".join(f"<li>{low}{bar}{high}</li>" for low, bar, high in scales)
     label = f"Heat maps over {len(trace.inputs)} time steps of {', '.join(trace.gates)} of {len(trace.units)} units"
     body = (
@@ -300,15 +307,21 @@ def _cell(trace: CellTrace | None) -> str:
     return _section("cell", "A look into the cell", body)
 
 
+def _scale(*stops: tuple[tuple[int, int, int], ...]) -> str:
+    return f'<span class="scale" style="--stops:{cell_plot.gradient(*stops)}"></span>'
+
+
 def _explained(trace: CellTrace) -> str:
     said = (
         "Each row is one unit and each column one time step, under the input that arrived at that step: where the "
         "forget gate f is near 1 the cell keeps its content and near 0 clears it, the input gate i lets new content "
         "in, and the output gate o shows the content to the rest of the network. "
-        "The cell state c is the content itself: blue above 0, orange below, and blank where the cell holds nothing."
+        "The cell state c is the content itself: blue above 0, orange below, faint near 0, where it holds nothing."
     )
     if not cell_plot.inputs_as_lines(trace):
         said += " The input is drawn as one row a channel, each about its own mean."
+        if any(value is None for row in trace.inputs for value in row):
+            said += " Grey is missing."
     return said
 
 
@@ -320,6 +333,6 @@ def _memory(trace: CellTrace) -> str:
     left = (
         "it kept all of its content"
         if half_life > 1e6
-        else f"half of its content is left after {number_text(half_life)} steps"
+        else f"half of its content is left after {_number_text(half_life)} steps"
     )
     return f"<p>Longest memory of the units shown: unit {unit}, forget gate {mean:.3f} on average; {left}.</p>"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from gatewise.reports.canvas import COLOURS, SERIES, line, new_axes, new_figure, place, value_axis
 from gatewise.reports.content import Curve, Values
@@ -30,13 +30,8 @@ def paint(runs: Sequence[Curve], curves: Sequence[Values]) -> Figure:
                 markeredgewidth=2,
             )
     known = [value for curve in curves for value in curve if value is not None]
-    if known and min(known) > 0 and max(known) > 30 * min(known):
-        axes.set_yscale("log")
-        label_width = value_axis(axes)
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-    else:
-        label_width = value_axis(axes)
+    # Over more than a decade a linear axis shows only the first epochs.
+    label_width = value_axis(axes, logarithmic=bool(known) and min(known) > 0 and max(known) > 10 * min(known))
     last = max((len(curve) for curve in curves), default=1)
     axes.set_xlim(min(1, last - 1), last + max(0.02 * last, 0.2))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
