@@ -1,6 +1,7 @@
 """Tables: files and data frames in, `pyarrow.Table` out; written whole or not at all."""
 
 import csv
+import io
 import os
 import tempfile
 from collections import Counter
@@ -113,7 +114,11 @@ def _write(table: pa.Table, suffix: str, sink: BinaryIO) -> None:
         pa_parquet.write_table(table, sink)
         return
     columns = [_brief_times(column) if pa.types.is_timestamp(column.type) else column for column in table.columns]
-    options = pa_csv.WriteOptions(delimiter=DELIMITERS[suffix], quoting_style="needed", quoting_header="needed")
+    # arrow would put every name into quotes
+    header = io.StringIO()
+    csv.writer(header, delimiter=DELIMITERS[suffix], lineterminator="\n").writerow(table.column_names)
+    sink.write(header.getvalue().encode())
+    options = pa_csv.WriteOptions(include_header=False, delimiter=DELIMITERS[suffix])
     pa_csv.write_csv(pa.table(columns, names=table.column_names), sink, options)
 
 
@@ -138,7 +143,8 @@ def _read_file(path: Path) -> pa.Table:
         raise DataError(f'"{path}" is empty: expected a table with a header line and at least one row')
     if suffix in PARQUET:
         try:
-            return pa_parquet.read_table(path)
+            # not read_table, which cannot read a file that repeats a column name, and so not say so
+            return pa_parquet.ParquetFile(path).read()
         except (pa.ArrowException, OSError) as error:
             raise DataError(f'"{path}" is not a readable Parquet file: {error}') from error
     return _read_csv(path, DELIMITERS[suffix])
@@ -260,13 +266,7 @@ def _from_frame(source: Any) -> pa.Table:
     if isinstance(source, pa.Table):
         return source
     try:
-        frame = nw.from_native(source)
-    except TypeError as error:
-        raise DataError(
-            f"expected a path or a table (pandas, polars, pyarrow, ...), got an object of type {type(source).__name__}"
-        ) from error
-    try:
-        return _arrow_from(frame)
+        return _arrow_from(nw.from_native(source, pass_through=True))
     except nw.exceptions.DuplicateError as error:
         raise DataError(f"the table has a column name more than once: {error}") from error
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -274,6 +274,10 @@ def _from_frame(source: Any) -> pa.Table:
 
 
 def _arrow_from(frame: Any) -> pa.Table:
+    if not isinstance(frame, (nw.DataFrame, nw.LazyFrame)):
+        raise DataError(
+            f"expected a path or a table (pandas, polars, pyarrow, ...), got an object of type {type(frame).__name__}"
+        )
     eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     index = nw.maybe_get_index(eager)
     if index is None:

@@ -1,7 +1,7 @@
 """The .ts format of the UEA & UCR time series classification archives.
 
 Löning et al. (2019), "sktime: A Unified Interface for Machine Learning with Time Series", whose loader defined it:
-header lines `@key value`, then one sequence a line: channels separated by colons, values by commas, the class label last.
+header lines `@key value`, then one sequence a line: channels separated by colons, values by commas, the label last.
 """
 
 from dataclasses import dataclass, field
