@@ -42,10 +42,8 @@ def test_the_reason_is_printed() -> None:
 
 
 def test_a_backend_asked_for_by_name_that_cannot_run_says_why() -> None:
-    with pytest.raises(
-        ConfigurationError,
-        match=r'"torch" cannot run Elman of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Elman; these can: ref',
-    ):
+    what = r'"torch" cannot run Elman of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Elman; these can: ref'
+    with pytest.raises(ConfigurationError, match=what):
         choose("torch", replace(CALL, cell=Elman()))
     with pytest.raises(
         ConfigurationError, match=r"no backend can run .*int64.* torch: the dtype torch.int64 is not one of"

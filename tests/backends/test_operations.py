@@ -1,7 +1,9 @@
 """Every operation of the language in torch: its value, its stability, and the derivative rule of the table."""
 
+import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from gatewise.equations.expr import pointwise
 POINTS = [-3.5, -1.0, -0.25, 0.0, 1e-3, 0.5, 2.0, 7.25]
 
 # Written independently of torch, in Python's own arithmetic.
-MEANING: dict[str, Callable[..., float]] = {
+MEANING: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -47,10 +49,7 @@ MEANING: dict[str, Callable[..., float]] = {
 
 def points(op: str, arity: int) -> list[tuple[float, ...]]:
     """All combinations of the points at which the operation is defined."""
-    columns = [(value,) for value in POINTS]
-    grid = columns
-    for _ in range(arity - 1):
-        grid = [(*row, *column) for row in grid for column in columns]
+    grid = list(itertools.product(POINTS, repeat=arity))
     if op in ("sqrt", "log"):
         grid = [row for row in grid if row[0] > 0]
     if op == "log1p":

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -122,9 +124,8 @@ def test_updates_that_depend_on_no_state() -> None:
 def count_products(step: Step, steps: int) -> int:
     with torch.autograd.profiler.profile() as profile, torch.no_grad():
         reference.run(step, {"x": normal(steps, 2, 3)}, weights(step))
-    events = profile.key_averages()
-    assert events is not None
-    return sum(event.count for event in events if event.key in ("aten::mm", "aten::addmm", "aten::bmm"))
+    assert profile is not None
+    return sum(event.count for event in profile.key_averages() if event.key in ("aten::mm", "aten::addmm", "aten::bmm"))
 
 
 @pytest.mark.parametrize(("cell", "inside"), [(LSTM(), 1), (LSTMP(), 2)])
@@ -141,9 +142,8 @@ def test_shared_equations_are_evaluated_once() -> None:
     cell = trace("Shared", step, inputs={"x": "X"}, states={"h": "H"})
     with torch.autograd.profiler.profile() as profile, torch.no_grad():
         reference.run(cell, {"x": normal(1, 2, 3)}, weights(cell))
-    events = profile.key_averages()
-    assert events is not None
-    assert {event.key: event.count for event in events}["aten::tanh"] == 1
+    assert profile is not None
+    assert {event.key: event.count for event in profile.key_averages()}["aten::tanh"] == 1
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_shared_equations_are_evaluated_once() -> None:
         ({"sequences": ["q"]}, r'GRU has no value "q"'),
     ],
 )
-def test_wrong_tensors(change: dict, message: str) -> None:
+def test_wrong_tensors(change: dict[str, Any], message: str) -> None:
     step = gru()
-    given = {"inputs": {"x": normal(5, 2, 3)}, "parameters": weights(step)} | change
+    given: dict[str, Any] = {"inputs": {"x": normal(5, 2, 3)}, "parameters": weights(step)} | change
     with pytest.raises(CellError, match=message):
         reference.run(step, **given)

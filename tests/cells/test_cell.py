@@ -1,5 +1,6 @@
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,16 @@ from gatewise.equations import linear, matmul, sigmoid, tanh
 from gatewise.errors import CellError
 
 
-class Elman(Cell):
+class Recurrent(Cell):
+    """One state; the subclasses bring equations of any signature."""
+
     h = State()
 
+    def step(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+
+class Elman(Recurrent):
     def step(self, x, h):
         return {"h": tanh(linear("h", x, h))}
 
@@ -23,7 +31,7 @@ def test_tracing_happens_once_for_equal_cells() -> None:
 
 
 def test_declarations_are_inherited_and_can_be_replaced() -> None:
-    class Timed(Elman):
+    class Timed(Recurrent):
         s = Input("S")
         h = State("P", initial=-1.0)
         g = Observed()
@@ -41,7 +49,7 @@ def test_declarations_are_inherited_and_can_be_replaced() -> None:
 
 
 def test_another_output() -> None:
-    class Named(Elman):
+    class Named(Recurrent):
         output = "y"
         h = None
         y = State()
@@ -54,22 +62,22 @@ def test_another_output() -> None:
     assert list(step.states) == ["y"]
 
 
-class TakesUnknown(Elman):
+class TakesUnknown(Recurrent):
     def step(self, x, h, cc):
         return {"h": h}
 
 
-class TakesTooFew(Elman):
+class TakesTooFew(Recurrent):
     def step(self, h):
         return {"h": h}
 
 
-class ByPosition(Elman):
+class ByPosition(Recurrent):
     def step(self, x, h, /):
         return {"h": h}
 
 
-class Branches(Elman):
+class Branches(Recurrent):
     def step(self, x, h):
         return {"h": h if h > 0 else -h}
 

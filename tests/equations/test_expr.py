@@ -2,6 +2,7 @@ import copy
 import gc
 import math
 import pickle
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,10 @@ from gatewise.equations import Expr, constant, input, linear, matmul, parameter,
 from gatewise.equations.expr import _interned, depending, topological
 from gatewise.errors import CellError
 
-x, h = input("x"), state("h")
-b = parameter("b")
+# Any: most tests say on purpose what the types forbid.
+x: Any = input("x")
+h: Any = state("h")
+b: Any = parameter("b")
 
 
 def test_equal_expressions_are_one_object() -> None:

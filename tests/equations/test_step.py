@@ -1,11 +1,15 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from gatewise.equations import Expr, Parameter, input, linear, matmul, parameter, sigmoid, state, tanh, trace
+from gatewise.equations import Expr, Parameter, Step, input, linear, matmul, parameter, sigmoid, state, tanh, trace
 from gatewise.errors import CellError
 
 
-def traced(function, **options):
-    return trace("Cell", function, **({"inputs": {"x": "X"}, "states": {"h": "H", "c": "H"}} | options))
+def traced(function: Callable[..., object], **options: Any) -> Step:
+    defaults: dict[str, Any] = {"inputs": {"x": "X"}, "states": {"h": "H", "c": "H"}}
+    return trace("Cell", function, **(defaults | options))
 
 
 def good(x: Expr, h: Expr, c: Expr) -> dict[str, Expr]:

@@ -7,7 +7,7 @@ otherwise H), D directions (1 or 2), L layers.
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +134,7 @@ class LSTM(nn.Module):
 
     def forward(
         self, input: Tensor | PackedSequence, hx: State | None = None, *, lengths: Lengths | None = None
-    ) -> tuple[Any, State]:
+    ) -> tuple[Tensor | PackedSequence, State]:
         """Run the layer over a batch of sequences.
 
         Args:
