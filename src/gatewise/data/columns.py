@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from gatewise.data.table import first_index, is_text
-from gatewise.data.timeformats import formats_of
+from gatewise.data.timeformats import readable_share
 from gatewise.errors import DataError
 
 # arrow makes its compute functions at import, where a type checker cannot see them
@@ -145,9 +145,8 @@ def _holds_times(column: pa.ChunkedArray) -> bool:
         return False
     some = column.cast(pa.string()).slice(0, 100 * LOOKED_AT).drop_null().unique()[:LOOKED_AT].to_pylist()
     some = [text for text in some if text.strip()]
-    readable = sum(bool(formats_of(text)) for text in some)
     # one unreadable stamp among many is to be reported as such, not to make the column something else
-    return readable > 0.8 * len(some)
+    return len(some) > 0 and readable_share(some) > 0.8
 
 
 def _counts_up(column: pa.ChunkedArray) -> bool:

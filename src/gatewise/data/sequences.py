@@ -153,7 +153,7 @@ class Ragged:
 
     def select(self, indices: Any) -> "Ragged":
         """Some of the sequences, in the order given (whole numbers, or a mask `[S]`)."""
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        chosen = self._chosen(indices)
         rows, offsets = self._rows(chosen)
         return Ragged(
             self.values[rows],
@@ -168,13 +168,17 @@ class Ragged:
 
         T is the longest length. Missing values inside a sequence stay NaN.
         """
-        chosen = np.arange(len(self))[np.asarray(indices)]
+        chosen = self._chosen(indices)
         lengths = self.lengths[chosen]
         rows, offsets = self._rows(chosen)
         step = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         padded = np.zeros((lengths.max(initial=0), len(chosen), self.n_channels), self.values.dtype)
         padded[step, np.repeat(np.arange(len(chosen)), lengths)] = self.values[rows]
         return padded, lengths
+
+    def _chosen(self, indices: Any) -> np.ndarray:
+        indices = np.asarray(indices)
+        return np.arange(len(self))[indices if indices.size else indices.astype(np.int64)]
 
     def _rows(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths = self.lengths[chosen]

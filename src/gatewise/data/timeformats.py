@@ -72,6 +72,12 @@ def formats_of(text: str) -> list[TimeFormat]:
     return [f for f in FORMATS if any(read_format(f, value, day_first=d).valid[0] for d in (True, False))]
 
 
+def readable_share(texts: list[str]) -> float:
+    """The share of `texts` that the format which reads most of them reads."""
+    values = pa.array(texts)
+    return float(max(read_format(f, values, day_first=d).valid.mean() for f in FORMATS for d in (True, False)))
+
+
 def read_format(form: TimeFormat, text: pa.Array | pa.ChunkedArray, day_first: bool = True) -> Stamps:
     """Read a column of text `[N]` by one format; values that do not fit or exist (30 February) are invalid."""
     count = len(text)
