@@ -148,6 +148,8 @@ class _Run(Generic[Batch]):
                 return "max_minutes"
             if self.options.patience is not None and epoch - self.best_epoch >= self.options.patience:
                 return "patience"
+            if self.options.stop_after is not None and epoch >= self.options.stop_after:
+                return "max_epochs"
         return "max_epochs"
 
     def keep_best(self) -> None:

@@ -13,6 +13,8 @@ class TrainingOptions:
 
     Args:
         max_epochs: passes over the training batches at most.
+        stop_after: epochs after which training ends although the schedule spans `max_epochs`: what a first run on a
+            validation part found best is repeated on all data with the same learning rates.
         max_minutes: wall-clock minutes at most; the epoch in which they end is cut and still validated.
         learning_rate: the peak learning rate of AdamW.
         weight_decay: decoupled weight decay (Loshchilov & Hutter 2019) of weight matrices; biases and other
@@ -35,6 +37,7 @@ class TrainingOptions:
     """
 
     max_epochs: int = 100
+    stop_after: int | None = None
     max_minutes: float | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -49,6 +52,8 @@ class TrainingOptions:
         _count("max_epochs", self.max_epochs)
         if self.patience is not None:
             _count("patience", self.patience)
+        if self.stop_after is not None:
+            _count("stop_after", self.stop_after)
         _real("learning_rate", self.learning_rate, above=0.0)
         _real("weight_decay", self.weight_decay, least=0.0)
         if self.max_minutes is not None:
