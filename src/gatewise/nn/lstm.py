@@ -163,7 +163,9 @@ class LSTM(nn.Module):
             if sequences.packed is not None:
                 output, final = torch_fused.run_packed(stack, sequences.packed, state, weights)
             else:
-                dense, final = torch_fused.run(stack, sequences.data, state, weights, sequences.lengths)
+                dense, final = torch_fused.run(
+                    stack, sequences.data, state, weights, sequences.lengths, from_zero=hx is None
+                )
                 output = sequences.restore(dense)
         else:
             values, valid = sequences.padded()
