@@ -1,4 +1,4 @@
-"""Time of `gatewise.nn.LSTM` against `torch.nn.LSTM`: interleaved medians and their ratio, one JSON line for each point.
+"""Time of `gatewise.nn.LSTM` against `torch.nn.LSTM`: interleaved medians, one JSON line for each point.
 
     OMP_NUM_THREADS=1 python benchmarks/layer.py [--repeats 21]
 

@@ -51,6 +51,15 @@ def test_padded_where_it_is_the_faster_one(calls: list[str]) -> None:
     assert calls == []
 
 
+@pytest.mark.parametrize("lengths", [[8, 0, 5], [1, 0, 2]])
+def test_an_empty_sequence_hands_its_state_through_on_both_ways(lengths: list[int], calls: list[str]) -> None:
+    x, h, c = normal(8, 3, 3), normal(2, 3, 5), 2 * normal(2, 3, 5)
+    _, final = layer(num_layers=2)(x, (h, c), lengths=lengths)
+    assert calls == ["_run_padded" if sum(lengths) > 8 else "run_packed"]
+    assert torch.equal(final[0][:, 1], h[:, 1])
+    assert torch.equal(final[1][:, 1], c[:, 1])
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e5])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_states_stand_still_through_long_padding(bidirectional: bool, scale: float, calls: list[str]) -> None:

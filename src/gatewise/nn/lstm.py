@@ -56,6 +56,8 @@ class LSTM(nn.Module):
     Raises:
         ConfigurationError: an argument is not usable, or the chosen backend cannot run a call.
 
+    The attribute `cell` is the cell whose equations every layer runs.
+
     >>> layer = LSTM(3, 5, forget_bias=1.0)
     >>> output, (h, c) = layer(torch.randn(7, 2, 3), lengths=[7, 4])
     >>> output.shape, h.shape
@@ -111,6 +113,10 @@ class LSTM(nn.Module):
         self.proj_size = proj_size
         self.forget_bias = forget_bias
         self.backend = check_backend(backend)
+        self.cell = Projected(self.bias) if proj_size else Plain(self.bias)
+        self._shapes = Shapes(input_size, hidden_size, proj_size, num_layers, self.bias, self.bidirectional)
+        self._sizes = (("H", hidden_size), *([("P", proj_size)] if proj_size else []), ("X", input_size))
+        self._names = [list(self._shapes.parameters(*scan)) for scan in self._shapes.scans()]
         for scan in self._shapes.scans():
             for name, shape in self._shapes.parameters(*scan).items():
                 self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
@@ -238,14 +244,9 @@ class LSTM(nn.Module):
         return run_scan(self.cell, self._shapes, scan, values, state, weights, valid, names)[0]
 
     @property
-    def cell(self) -> Plain:
-        """The cell whose equations every layer runs."""
-        return Projected(self.bias) if self.proj_size else Plain(self.bias)
-
-    @property
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction, in torch's order."""
-        return [[getattr(self, name) for name in self._shapes.parameters(*scan)] for scan in self._shapes.scans()]
+        return [[getattr(self, name) for name in names] for names in self._names]
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out as one block for cuDNN, as torch does; does nothing on other devices.
@@ -290,18 +291,12 @@ class LSTM(nn.Module):
         self.flatten_parameters()
         return self
 
-    @property
-    def _shapes(self) -> Shapes:
-        return Shapes(self.input_size, self.hidden_size, self.proj_size, self.num_layers, self.bias, self.bidirectional)
-
     def _weights(self) -> list[Tensor]:
         # By name at every call, so that parametrisations, pruning and functional calls take part.
-        return [weight for scan in self.all_weights for weight in scan]
+        return [getattr(self, name) for names in self._names for name in names]
 
     def _arrange(self, input: Tensor | PackedSequence, lengths: Lengths | None) -> Sequences:
-        sequences = arrange(
-            input, lengths, batch_first=self.batch_first, features=self.input_size, layer=f"LSTM({self.extra_repr()})"
-        )
+        sequences = arrange(input, lengths, batch_first=self.batch_first, features=self.input_size, layer=self)
         weight, data = self._weights()[0], sequences.data
         if data.device != weight.device:
             raise DataError(
@@ -339,7 +334,6 @@ class LSTM(nn.Module):
         return (h.unsqueeze(1), c.unsqueeze(1)) if sequences.unbatched else (h, c)
 
     def _call(self, sequences: Sequences) -> Call:
-        sizes = {"X": self.input_size, "H": self.hidden_size} | ({"P": self.proj_size} if self.proj_size else {})
         data = sequences.data
         return Call(
             cell=self.cell,
@@ -347,7 +341,7 @@ class LSTM(nn.Module):
             dtype=data.dtype,
             steps=sequences.steps,
             batch=sequences.batch,
-            sizes=tuple(sorted(sizes.items())),
+            sizes=self._sizes,
             ragged=sequences.ragged,
         )
 

@@ -72,7 +72,7 @@ class Sequences:
 
 
 def arrange(
-    input: Tensor | PackedSequence, lengths: Lengths | None, *, batch_first: bool, features: int, layer: str
+    input: Tensor | PackedSequence, lengths: Lengths | None, *, batch_first: bool, features: int, layer: object
 ) -> Sequences:
     """Check a layer's input and bring it into one form.
 
@@ -81,7 +81,7 @@ def arrange(
         lengths: how many steps each sequence has, from 0 to T; None for all T.
         batch_first: see `input`.
         features: X as the layer expects it.
-        layer: what the layer is called in messages.
+        layer: what stands in messages for the layer.
 
     Raises:
         DataError: the input is no tensor, has the wrong number of dimensions or features or no time step; or the
@@ -115,7 +115,7 @@ def arrange(
     return Sequences(dense, None, checked, steps, batch, unbatched, batch_first)
 
 
-def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: str) -> Tensor:
+def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) -> Tensor:
     """Lengths as an int64 tensor `[B]` on the CPU.
 
     Raises:
