@@ -1,5 +1,6 @@
 import datetime
 import time
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,11 @@ def message(table, roles, **options):
     with pytest.raises(DataError) as error:
         Panel.from_table(table, roles, **options)
     return str(error.value)
+
+
+def role_of(role: str, value: Any) -> Roles:
+    options: dict[str, Any] = {role: value}
+    return Roles("y", **options)
 
 
 def notes(panel):
@@ -286,6 +292,15 @@ class TestGaps:
         assert "step" in text
         assert "dates" in text
 
+    def test_local_days_that_are_no_days_in_utc_are_explained(self):
+        midnights = [datetime.datetime(2024, 3, day) for day in (29, 30, 31)] + [datetime.datetime(2024, 4, 1)]
+        local = pa.array(midnights, pa.timestamp("us"))
+        berlin = pa.compute.assume_timezone(local, "Europe/Berlin")  # pyright: ignore[reportAttributeAccessIssue]
+        text = message(pa.table({"t": berlin, "y": [1, 2, 3, 4]}), Roles("y"))
+        assert "row 4" in text
+        assert "Europe/Berlin" in text
+        assert "UTC" in text
+
 
 class TestColumns:
     def table(self, **columns):
@@ -348,10 +363,10 @@ class TestColumns:
 
     def test_unknown_columns_suggest_the_nearest(self):
         for role in ("past", "future", "static"):
-            text = message(self.table(weather=[1, 2]), Roles("y", **{role: ("wether",)}))
+            text = message(self.table(weather=[1, 2]), role_of(role, ("wether",)))
             assert f'no column "wether" (asked for as {role}): did you mean "weather"' in text
         for role in ("time", "id"):
-            assert f"asked for as {role}" in message(self.table(x=[1, 2]), Roles("y", **{role: "xx"}))
+            assert f"asked for as {role}" in message(self.table(x=[1, 2]), role_of(role, "xx"))
         assert "asked for as target" in message(self.table(x=[1, 2]), Roles("yy"))
 
     def test_input_arrays_are_not_changed_nor_shared(self):
@@ -362,7 +377,13 @@ class TestColumns:
 
 
 def test_roles_are_told_apart():
-    for options in ({"past": ("y",)}, {"time": "y"}, {"past": ("x",), "future": ("x",)}, {"past": ("x", "x")}):
+    wrong: list[dict[str, Any]] = [
+        {"past": ("y",)},
+        {"time": "y"},
+        {"past": ("x",), "future": ("x",)},
+        {"past": ("x", "x")},
+    ]
+    for options in wrong:
         with pytest.raises(DataError, match="a column has one role"):
             Roles("y", **options)
     with pytest.raises(DataError, match='sequence of column names, got the text "x"'):

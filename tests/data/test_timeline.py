@@ -1,4 +1,5 @@
 import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -247,7 +248,8 @@ def test_frequency_errors():
         Frequency("microsecond", 30 * MINUTE).position(times("2024-01-01"), times("2024-01-01 00:20"))
     with pytest.raises(DataError, match="2024-02-02"):
         Frequency("month", 1, 1).position(times("2024-01-01"), times("2024-02-02"))
-    for fields in ({"unit": "fortnight"}, {"unit": "month", "count": 0}, {"unit": "step", "day": 3}):
+    wrong: list[dict[str, Any]] = [{"unit": "fortnight"}, {"unit": "month", "count": 0}, {"unit": "step", "day": 3}]
+    for fields in wrong:
         with pytest.raises(DataError, match="frequency"):
             Frequency(**fields)
 

@@ -69,14 +69,15 @@ def test_two_million_rows_take_little_more_memory_than_their_table():
     tracemalloc.reset_peak()
     windows = Windows(panel.offsets, length)
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        starts = rng.integers(0, len(windows), 64)
-        batch = windows.gather(panel.target, starts)
+    for starts in rng.integers(0, len(windows), (20, 64)):
+        windows.gather(panel.target, starts)
     peak_gathering = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    np.testing.assert_array_equal(batch[:, 5], panel.target[starts[5] : starts[5] + length])
+    starts = np.array([0, len(windows) - 1])
+    batch = windows.gather(panel.target, starts)
+    np.testing.assert_array_equal(batch[:, 1], panel.target[-length:])
     assert len(windows) == count - length + 1
     # arrow's own memory is not traced: the table is another 32 MB
     assert after_reading < 1.5 * table.nbytes
-    assert peak_reading < 8 * table.nbytes
+    assert peak_reading < 5 * table.nbytes
     assert peak_gathering - after_reading < 2_000_000  # some batches of 64 x 168 x 8 bytes; all windows are 2.7 GB

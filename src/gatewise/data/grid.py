@@ -101,11 +101,13 @@ def lay_grid(
     frequency: Frequency | None,
     named: bool,
     hint: str = "",
+    said: Sequence[str] = (),
 ) -> Grid:
     """The grid of a table with rows of `series` `[N]` (codes) at `times` `[N]`; `ids` name the series.
 
-    `named` says whether the ids come from the table, and `hint` how to tell several series apart if they do not. Raises
-    `DataError` for duplicate time stamps, gaps (where they are errors) and time stamps off the grid, with row numbers.
+    `named` says whether the ids come from the table, and `hint` how to tell several series apart if they do not; `said`
+    is what to know of how the times were read. Raises `DataError` for duplicate time stamps, gaps (where they are
+    errors) and time stamps off the grid, with row numbers.
     """
     notes: list[str] = []
     order, series, times = _sort(series, times, notes)
@@ -132,7 +134,7 @@ def lay_grid(
         raise DataError(f"the frequency is {frequency.name}, but the time column holds {came}")
     steps, on_grid = frequency.locate(times[offsets[:-1]][series], times)
     if not on_grid.all():
-        raise _off_grid_error(on_grid, rows, times, offsets, series, of, frequency, inferred)
+        raise _off_grid_error(on_grid, rows, times, offsets, series, of, frequency, inferred, said)
     missing = np.where(series[1:] == series[:-1], np.diff(steps) - 1, 0)
     place = None
     if missing.any():
@@ -208,6 +210,7 @@ def _off_grid_error(
     of: Callable[[int], str],
     frequency: Frequency,
     inferred: bool,
+    said: Sequence[str],
 ) -> DataError:
     i = int(on_grid.argmin())
     start = times[offsets[series[i]]]
@@ -215,4 +218,5 @@ def _off_grid_error(
         f"row {rows[i] + 1}: {show_time(times[i])}{of(i)} lies between the regular time stamps, which "
         f"go on from {show_time(start)} in steps of {frequency.name} ({'inferred' if inferred else 'given'}); "
         f"{int((~on_grid).sum())} of {len(times)} rows do; bring the rows to a regular step (resample) or correct them"
+        + "".join(f". {note}" for note in said)
     )

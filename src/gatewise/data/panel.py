@@ -126,10 +126,10 @@ class Panel:
                     require_column(table, name, field.name)
         if table.num_rows == 0:
             raise DataError("the table has no rows: at least one is needed")
-        roles, series, ids, times, notes = _axes(table, roles, day_first)
+        roles, series, ids, times, notes, said = _axes(table, roles, day_first)
         grid = lay_grid(
             series, times, ids, gaps=gaps, duplicates=duplicates, frequency=frequency, named=roles.id is not None,
-            hint=_id_hint(table, roles),
+            hint=_id_hint(table, roles), said=said,
         )  # fmt: skip
         known = None if categories is None else dict(categories)
         numeric, categorical, found = {}, {}, {}
@@ -253,8 +253,10 @@ def _check_option(name: str, value: str, allowed: Any) -> None:
 
 def _axes(
     table: pa.Table, roles: Roles, day_first: bool | None
-) -> tuple[Roles, np.ndarray, tuple[str, ...], np.ndarray, list[str]]:
-    """The series and the time of each row of a table, and the roles with the time column resolved."""
+) -> tuple[Roles, np.ndarray, tuple[str, ...], np.ndarray, list[str], tuple[str, ...]]:
+    """The series and the time of each row of a table, the roles with the time column resolved, and the notes: all of
+    them, and those on how the times were read.
+    """
     notes: list[str] = []
     if roles.id is None:
         series, ids = np.zeros(table.num_rows, np.int64), ("",)
@@ -271,9 +273,9 @@ def _axes(
         times = np.empty(table.num_rows, np.int64)
         starts = np.searchsorted(series[order], np.arange(len(ids)))
         times[order] = np.arange(table.num_rows) - starts[series[order]]
-        return roles, series, ids, times, notes
+        return roles, series, ids, times, notes, ()
     times, said = read_times(table.column(roles.time), roles.time, day_first=day_first)
-    return roles, series, ids, times, [*notes, *said]
+    return roles, series, ids, times, [*notes, *said], said
 
 
 def _as_categories(column: pa.ChunkedArray, name: str, known: Mapping[str, Sequence[str]] | None) -> bool:
