@@ -181,6 +181,10 @@ class TestTimeColumn:
         assert panel.frequency.name == "step"
         assert "No column holds a time" in notes(panel)
 
+    def test_a_column_called_date_that_is_none_is_an_error(self):
+        table = pa.table({"Date": ["week 1", "week 2"], "y": [1, 2]})
+        assert 'time column "Date", row 1: "week 1" is not a time stamp' in message(table, Roles("y"))
+
     def test_without_a_time_each_series_counts_its_own_rows(self):
         table = pa.table({"id": [1, 2, 1, 2, 1], "y": [1, 2, 3, 4, 5]})
         panel = Panel.from_table(table, Roles("y", id="id"))
@@ -204,7 +208,7 @@ class TestDuplicates:
 
     def test_are_refused_with_their_rows_and_a_hint(self):
         text = message(self.table, self.roles)
-        assert "1 duplicate time stamps: rows 1 and 3 (2024-01-01 01:00)" in text
+        assert "1 duplicate time stamp: rows 1 and 3 (2024-01-01 01:00)" in text
         assert "--id" in text
         assert "--duplicates" in text
         several = self.table.append_column("shop", pa.array(["a", "a", "b", "a"]))
@@ -220,7 +224,7 @@ class TestDuplicates:
         np.testing.assert_array_equal(panel.target, [1, y, 3])
         np.testing.assert_array_equal(panel.numeric["x"], [1, x, 2])
         assert panel.categories["c"][panel.categorical["c"][1] - 1] == c
-        assert f"1 rows with a time stamp seen before were merged ({choice})" in notes(panel)
+        assert f"1 row with a time stamp seen before merged ({choice})" in notes(panel)
 
 
 class TestGaps:
@@ -235,7 +239,7 @@ class TestGaps:
 
     def test_are_refused_with_their_rows(self):
         text = message(self.table, self.roles)
-        assert "3 time stamps are missing in 2 places" in text
+        assert "3 time stamps missing in 2 places" in text
         assert "2 between rows 2 (2024-01-01 01:00) and 3 (2024-01-01 04:00)" in text
         assert "1 between rows 9" in text
         assert "--gaps mask" in text
@@ -246,7 +250,7 @@ class TestGaps:
         nan = np.nan
         np.testing.assert_array_equal(panel.target, [0, 1, nan, nan, 4, nan, 6, 7, 8, 9, 10, nan, 12])
         assert panel.categorical["c"].tolist() == [1, 2, 0, 0, 3, 1, 1, 1, 1, 1, 2, 0, 1]
-        assert "3 missing time stamps in 2 places were inserted" in notes(panel)
+        assert "3 missing time stamps in 2 places inserted" in notes(panel)
         assert '"y" lacks 1 of 13' in notes(panel)
 
     def test_interpolate_fills_only_the_inserted_rows(self):

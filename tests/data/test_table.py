@@ -48,6 +48,8 @@ def test_byte_order_mark_crlf_tabs_semicolons_and_quotes(file):
     assert read_table(file('\ufeffa,b c\r\n1,"x,y"\r\n2,z\r\n')).to_pydict() == expected
     assert read_table(file('a\t"b c"\n1\tx,y\n2\tz\n', "data.tsv")).to_pydict() == expected
     assert read_table(file('a;"b c"\n1;x,y\n2;z\n')).to_pydict() == expected
+    assert read_table(file('a\t"b c"\n1\tx,y\n2\tz\n')).to_pydict() == expected
+    assert table_columns(read_table(file("a, b\n1, 2\n"))) == ("a", "b")
 
 
 def test_a_blank_line_in_a_single_column_is_a_missing_value(file):
@@ -81,6 +83,12 @@ def test_a_pandas_index_with_a_meaning_becomes_a_column():
     assert table_columns(read_table(pd.DataFrame({"a": [1, 2, 3]})[1:])) == ("a",)
 
 
+def test_a_pandas_index_named_like_a_column_is_refused():
+    days = pd.date_range("2024-01-01", periods=2)
+    assert 'both named "time"' in message(pd.DataFrame({"time": [1, 2]}, index=days))
+    assert 'both named "a"' in message(pd.DataFrame({"a": [1, 2]}, index=pd.Index([1, 2], name="a")))
+
+
 def test_missing_file_suggests_the_nearest(file):
     path = file("a\n1\n", "airline.csv")
     text = message(path.with_name("airlines.csv"))
@@ -97,8 +105,9 @@ def test_missing_file_suggests_the_nearest(file):
         ("a,b\n", ["header (a, b)", "no rows"]),
         ("1949-01-01,112\n1949-02-01,118\n", ["no header", "1949-01-01,112"]),
         ("a,b,a\n1,2,3\n", ['"a" (columns 1, 3)', "rename"]),
+        ('a,b\n"1,2\n3,4\n', ["row 1", "quotation mark is not closed"]),
         ("a,,c\n1,2,3\n", ["no name for column 2"]),
-        ("a,b\n1,2\n3,4,5\n6\n", ["row 2", "expected 2 fields, got 3", '"3,4,5"', "2 rows in all"]),
+        ("a,b\n1,2\n3,4,5\n6\n", ["row 2", "expected 2 fields, got 3", "'3,4,5'", "2 rows in all"]),
         (b"a,b\n1,x\n2,\xff\xfe\n", ["row 2", 'column "b"', "UTF-8"]),
         (b"\xff\xfea\x00,\x00b\x00\n\x00", ["UTF-16", "save it as UTF-8"]),
         (b"a,\xe9t\xe9\n1,2\n", ["not UTF-8", "header"]),
@@ -150,7 +159,7 @@ def test_a_written_table_replaces_the_old_one_whole_or_not_at_all(tmp_path):
     os.umask(umask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
     nested = pa.table({"a": [{"b": 1}]})  # CSV cannot hold it: the write fails half-way
-    with pytest.raises(pa.ArrowInvalid):
+    with pytest.raises(DataError, match=r'cannot write ".*t\.csv"'):
         write_table(nested, path)
     assert read_table(path).to_pydict() == {"a": [1]}
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
@@ -161,6 +170,9 @@ def test_places_that_cannot_be_written(tmp_path):
     for path, part in ((tmp_path / "t.xls", "must end in"), (tmp_path / "no" / "t.csv", "does not exist")):
         with pytest.raises(DataError, match=part):
             write_table(table, path)
+    with pytest.raises(DataError, match="too long"):
+        write_table(table, tmp_path / ("x" * 300 + ".csv"))
+    assert "too long" in message(tmp_path / ("x" * 300 + ".csv"))
     (tmp_path / "d.csv").mkdir()
     with pytest.raises(DataError, match="it is a folder"):
         write_table(table, tmp_path / "d.csv")

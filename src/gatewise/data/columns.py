@@ -20,6 +20,7 @@ TIME_NAMES = (
     "time", "date", "datetime", "date_time", "timestamp", "time_stamp", "ds", "ts", "month", "day", "period",
     "year", "quarter", "week", "hour", "step", "t", "index",
 )  # fmt: skip
+SURE_NAMES = TIME_NAMES[:7]
 LOOKED_AT = 50
 
 
@@ -125,7 +126,9 @@ def find_time_column(table: pa.Table, taken: Collection[str]) -> str | None:
     found = sorted((name for name in free if _holds_times(table.column(name))), key=_rank)
     if not found:
         numbers = [n for n in free if _rank(n) < len(TIME_NAMES) and _counts_up(table.column(n))]
-        return min(numbers, key=_rank, default=None)
+        # a column called "date" that cannot be read as one is worth an error, which reading it will give
+        sure = [n for n in free if n.strip().lower() in SURE_NAMES and not _is_number(table.column(n).type)]
+        return min(numbers or sure, key=_rank, default=None)
     if len(found) > 1 and _rank(found[0]) == len(TIME_NAMES):
         raise DataError(
             f"several columns could hold the time: {', '.join(found)}; say which with --time (time= in Python)"
@@ -147,6 +150,12 @@ def _holds_times(column: pa.ChunkedArray) -> bool:
     some = [text for text in some if text.strip()]
     # one unreadable stamp among many is to be reported as such, not to make the column something else
     return len(some) > 0 and readable_share(some) > 0.8
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
+    )
 
 
 def _counts_up(column: pa.ChunkedArray) -> bool:

@@ -101,13 +101,13 @@ def lay_grid(
     frequency: Frequency | None,
     named: bool,
     hint: str = "",
-    said: Sequence[str] = (),
+    said: Sequence[str] | None = (),
 ) -> Grid:
     """The grid of a table with rows of `series` `[N]` (codes) at `times` `[N]`; `ids` name the series.
 
     `named` says whether the ids come from the table, and `hint` how to tell several series apart if they do not; `said`
-    is what to know of how the times were read. Raises `DataError` for duplicate time stamps, gaps (where they are
-    errors) and time stamps off the grid, with row numbers.
+    is what to know of how the times were read (None: they were not, the rows were counted).
+    Raises `DataError` for duplicate time stamps, gaps (where they are errors) and time stamps off the grid, with row numbers.
     """
     notes: list[str] = []
     order, series, times = _sort(series, times, notes)
@@ -122,13 +122,14 @@ def lay_grid(
         if duplicates == "error":
             raise _duplicate_error(same, rows, times, of, hint)
         groups = np.flatnonzero(np.append(True, ~same))
-        notes.append(f"{int(same.sum())} rows with a time stamp seen before were merged ({duplicates}).")
+        notes.append(f"{_count(same.sum(), 'row')} with a time stamp seen before merged ({duplicates}).")
         series, times, rows = series[groups], times[groups], rows[groups]
     offsets = np.searchsorted(series, np.arange(len(ids) + 1))
     inferred = frequency is None
     if frequency is None:
         frequency = Frequency.infer(times, offsets)
-        notes.append(f"The time step, inferred, is {frequency.name}.")
+        if said is not None:
+            notes.append(f"The time step, inferred, is {frequency.name}.")
     elif frequency.is_calendar != (times.dtype.kind == "M"):
         came = "dates" if times.dtype.kind == "M" else "whole numbers"
         raise DataError(f"the frequency is {frequency.name}, but the time column holds {came}")
@@ -142,7 +143,9 @@ def lay_grid(
         if gaps == "error" or total > max(100_000, 20 * len(times)):
             raise _gap_error(missing, rows, times, of, frequency, gaps)
         filled = "their numbers interpolated" if gaps == "interpolate" else "as missing values"
-        notes.append(f"{total} missing time stamps in {int((missing > 0).sum())} places were inserted, {filled}.")
+        notes.append(
+            f"{_count(total, 'missing time stamp')} in {_count((missing > 0).sum(), 'place')} inserted, {filled}."
+        )
         place = np.arange(len(times)) + np.append(0, np.cumsum(missing))
         lengths = np.add.reduceat(np.append(missing, 0), offsets[:-1]) + np.diff(offsets)
         # the last row of a series carries no gap (missing is 0 there), so the sums stay inside each series
@@ -150,6 +153,10 @@ def lay_grid(
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         times = frequency.add(np.repeat(starts, lengths), within)
     return Grid(offsets.astype(np.int64), times, frequency, order, groups, place, gaps, duplicates, tuple(notes))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _sort(series: np.ndarray, times: np.ndarray, notes: list[str]) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
@@ -172,7 +179,7 @@ def _duplicate_error(
         for i in found[:SHOWN]
     )
     return DataError(
-        f"{len(found)} duplicate time stamps: {pairs}{', ...' if len(found) > SHOWN else ''}; "
+        f"{_count(len(found), 'duplicate time stamp')}: {pairs}{', ...' if len(found) > SHOWN else ''}; "
         f"{hint}keep one of them, or choose --duplicates first, last or mean"
     )
 
@@ -193,8 +200,8 @@ def _gap_error(
         for i in places[:SHOWN]
     )
     message = (
-        f"{total} time stamps are missing in {len(places)} places (the frequency is {frequency.name}): {first}"
-        f"{', ...' if len(places) > SHOWN else ''}; "
+        f"{_count(total, 'time stamp')} missing in {_count(len(places), 'place')} (the frequency is "
+        f"{frequency.name}): {first}{', ...' if len(places) > SHOWN else ''}; "
     )
     if gaps == "error":
         return DataError(message + "choose --gaps mask (missing values) or --gaps interpolate")
@@ -210,7 +217,7 @@ def _off_grid_error(
     of: Callable[[int], str],
     frequency: Frequency,
     inferred: bool,
-    said: Sequence[str],
+    said: Sequence[str] | None,
 ) -> DataError:
     i = int(on_grid.argmin())
     start = times[offsets[series[i]]]
@@ -218,5 +225,5 @@ def _off_grid_error(
         f"row {rows[i] + 1}: {show_time(times[i])}{of(i)} lies between the regular time stamps, which "
         f"go on from {show_time(start)} in steps of {frequency.name} ({'inferred' if inferred else 'given'}); "
         f"{int((~on_grid).sum())} of {len(times)} rows do; bring the rows to a regular step (resample) or correct them"
-        + "".join(f". {note}" for note in said)
+        + "".join(f". {note}" for note in said or ())
     )

@@ -253,9 +253,9 @@ def _check_option(name: str, value: str, allowed: Any) -> None:
 
 def _axes(
     table: pa.Table, roles: Roles, day_first: bool | None
-) -> tuple[Roles, np.ndarray, tuple[str, ...], np.ndarray, list[str], tuple[str, ...]]:
+) -> tuple[Roles, np.ndarray, tuple[str, ...], np.ndarray, list[str], tuple[str, ...] | None]:
     """The series and the time of each row of a table, the roles with the time column resolved, and the notes: all of
-    them, and those on how the times were read.
+    them, and those on how the times were read (None: there is no time column).
     """
     notes: list[str] = []
     if roles.id is None:
@@ -273,7 +273,7 @@ def _axes(
         times = np.empty(table.num_rows, np.int64)
         starts = np.searchsorted(series[order], np.arange(len(ids)))
         times[order] = np.arange(table.num_rows) - starts[series[order]]
-        return roles, series, ids, times, notes, ()
+        return roles, series, ids, times, notes, None
     times, said = read_times(table.column(roles.time), roles.time, day_first=day_first)
     return roles, series, ids, times, [*notes, *said], said
 

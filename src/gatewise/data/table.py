@@ -29,9 +29,10 @@ SUFFIXES = (*DELIMITERS, *PARQUET)
 def read_table(source: Any) -> pa.Table:
     """A table from a file or from any data frame.
 
-    `source` is a path to a `.csv`, `.tsv` (UTF-8, one header line, also separated by semicolons), `.parquet` or `.pq`
-    file, or a pandas, polars or pyarrow table, or any other frame narwhals knows. In columns of numbers an empty
-    field, `NA`, `NaN` or `null` is a missing value. A pandas index that carries a name or time stamps becomes a column.
+    `source` is a path to a `.csv`, `.tsv` (UTF-8, one header line; commas, semicolons or tabs between the fields),
+    `.parquet` or `.pq` file, or a pandas, polars or pyarrow table, or any other frame narwhals knows. In columns of
+    numbers an empty field, `NA`, `NaN` or `null` is a missing value. A pandas index that carries a name or time stamps
+    becomes a column.
 
     Raises `DataError` for a missing, empty, undecodable or ragged file, a header that is missing or repeats a name, an
     unsupported file type and an object that is no table. Rows are numbered from 1, the first row under the header.
@@ -40,7 +41,10 @@ def read_table(source: Any) -> pa.Table:
     2
     """
     if isinstance(source, (str, Path)):
-        table, where = _read_file(Path(source)), f'"{source}"'
+        try:
+            table, where = _read_file(Path(source)), f'"{source}"'
+        except OSError as error:
+            raise DataError(f'cannot read "{source}": {error.strerror or error}') from error
     else:
         table, where = _from_frame(source), "the table"
     _check_names(table.column_names, where)
@@ -79,17 +83,32 @@ def write_table(table: pa.Table, path: str | Path) -> None:
     Raises `DataError` for an unsupported file type, a missing folder, and a path that is a folder.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(f'cannot write "{path}": the name must end in one of {", ".join(SUFFIXES)}')
-    if path.is_dir():
-        raise DataError(f'cannot write "{path}": it is a folder; give the name of a file')
-    if not path.parent.is_dir():
-        raise DataError(f'cannot write "{path}": the folder "{path.parent}" does not exist; create it first')
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        if path.is_dir():
+            raise DataError(f'cannot write "{path}": it is a folder; give the name of a file')
+        if not path.parent.is_dir():
+            raise DataError(f'cannot write "{path}": the folder "{path.parent}" does not exist; create it first')
+        _write_whole(table, path)
+    except OSError as error:
+        raise DataError(f'cannot write "{path}": {error.strerror or error}') from error
+    except pa.ArrowException as error:
+        raise DataError(f'cannot write "{path}": {error}') from error
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text (plain, large, or as a dictionary of text)."""
+    if pa.types.is_dictionary(kind):
+        kind = cast(pa.DictionaryType, kind).value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _write_whole(table: pa.Table, path: Path) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as sink:
-            _write(table, suffix, sink)
+            _write(table, path.suffix.lower(), sink)
             sink.flush()
             os.fsync(sink.fileno())
         # mkstemp makes the file private; a table someone asked for gets the permissions any new file would
@@ -100,13 +119,6 @@ def write_table(table: pa.Table, path: str | Path) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds text (plain, large, or as a dictionary of text)."""
-    if pa.types.is_dictionary(kind):
-        kind = cast(pa.DictionaryType, kind).value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _write(table: pa.Table, suffix: str, sink: BinaryIO) -> None:
@@ -158,8 +170,8 @@ def _nearest_file(path: Path) -> str:
 
 def _read_csv(path: Path, delimiter: str) -> pa.Table:
     header = _csv_header(path)
-    if delimiter not in header and ";" in header:
-        delimiter = ";"
+    if delimiter not in header:
+        delimiter = next((other for other in ";\t," if other in header), delimiter)
     fields = _header_fields(header, delimiter)
     if all(_is_value(field) for field in fields):
         raise DataError(
@@ -175,7 +187,7 @@ def _read_csv(path: Path, delimiter: str) -> pa.Table:
     for name in table.column_names:
         if pa.types.is_binary(table.schema.field(name).type):
             raise _undecodable(path, name, table.column(name))
-    return table
+    return table.rename_columns([name.strip() for name in table.column_names])
 
 
 def _parse(delimiter: str, ignore_empty_lines: bool = True) -> pa_csv.ParseOptions:
@@ -233,7 +245,8 @@ def _csv_error(path: Path, delimiter: str, error: pa.ArrowInvalid) -> DataError:
     first = wrong[0]
     return DataError(
         f'"{path}", row {first.number - 1} (counted under the header): expected {first.expected_columns} fields, '
-        f'got {first.actual_columns} in "{first.text[:80]}"'
+        f"got {first.actual_columns} in {first.text[:80]!r}"
+        + (" (a quotation mark is not closed)" if first.text.count('"') % 2 else "")
         + (f"; {len(wrong)} rows in all do not fit the header" if len(wrong) > 1 else "")
     )
 
@@ -291,6 +304,9 @@ def _arrow_from(frame: Any) -> pa.Table:
             native = native.to_timestamp()
         if not named:
             native = native.rename_axis("time")
+        taken = [name for name in native.index.names if name in native.columns]
+        if taken:
+            raise DataError(f'the index of the table and one of its columns are both named "{taken[0]}"; rename one')
         native = native.reset_index()
     return pa.Table.from_pandas(native, preserve_index=False)
 
