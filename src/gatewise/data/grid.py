@@ -107,7 +107,8 @@ def lay_grid(
 
     `named` says whether the ids come from the table, and `hint` how to tell several series apart if they do not; `said`
     is what to know of how the times were read (None: they were not, the rows were counted).
-    Raises `DataError` for duplicate time stamps, gaps (where they are errors) and time stamps off the grid, with row numbers.
+
+    Raises `DataError` for duplicate time stamps, gaps (where they are errors) and time stamps off the grid, with rows.
     """
     notes: list[str] = []
     order, series, times = _sort(series, times, notes)
