@@ -1,1 +1,7 @@
 """Tasks: estimators over data, layers and training, and the model folder they are kept in."""
+
+from gatewise.tasks.classification import Classifier
+from gatewise.tasks.forecasting import Forecaster
+from gatewise.tasks.registry import load
+
+__all__ = ["Classifier", "Forecaster", "load"]

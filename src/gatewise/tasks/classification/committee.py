@@ -1,0 +1,194 @@
+"""The networks of a classifier: trained one after the other, averaged in probability."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.data import Ragged
+from gatewise.errors import ConfigurationError, TrainingError
+from gatewise.tasks.classification.inputs import Preparation
+from gatewise.tasks.classification.network import ClassifierNetwork
+from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, default_batch_size, run_network
+from gatewise.training import Interrupt, TrainingOptions, train
+
+# Steps a member is trained for where the number of epochs is free to choose, and the least and most epochs of that.
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1_200, 20, 200
+
+
+@dataclass(frozen=True)
+class MemberOptions:
+    """What each member is and how it is trained; the arguments of `Classifier` by the same names."""
+
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    dropout: float
+    mixing: float
+    scaling: float
+    noise: float
+    label_smoothing: float
+    batch_size: int | None
+    learning_rate: float
+    weight_decay: float
+    average_decay: float
+    max_epochs: int | None
+    patience: int | None
+    device: str
+
+    def network(self, inputs: int, classes: int, seed: int) -> ClassifierNetwork:
+        """A new network on the CPU, its weights drawn from `seed` alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return ClassifierNetwork(
+                inputs,
+                classes,
+                hidden_size=self.hidden_size,
+                num_layers=self.num_layers,
+                bidirectional=self.bidirectional,
+                dropout=self.dropout,
+            )
+
+    def training(self, sequences: int, seed: int, minutes: float | None) -> TrainingOptions:
+        """Options of the loop for a training part of so many sequences."""
+        batch_size = default_batch_size(sequences) if self.batch_size is None else self.batch_size
+        epochs = default_epochs(-(-sequences // batch_size)) if self.max_epochs is None else self.max_epochs
+        return TrainingOptions(
+            max_epochs=epochs,
+            max_minutes=minutes,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+            warmup=0.05,
+            average_decay=self.average_decay,
+            seed=seed,
+        )
+
+
+def default_epochs(batches_per_epoch: int) -> int:
+    """Epochs that make about 1,200 steps, from 20 to 200.
+
+    >>> [default_epochs(batches) for batches in (2, 15, 1000)]
+    [200, 80, 20]
+    """
+    return min(max(-(-STEPS // batches_per_epoch), LEAST_EPOCHS), MOST_EPOCHS)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A trained network and how sequences become its inputs."""
+
+    network: ClassifierNetwork
+    preparation: Preparation
+
+
+@dataclass(frozen=True, eq=False)
+class Committee:
+    """The members, and how their training went: one dict a member (name, best_epoch, stopped, epochs)."""
+
+    members: tuple[Member, ...]
+    history: list[dict[str, Any]]
+
+    def probabilities(self, sequences: Ragged) -> np.ndarray:
+        """The members' mean probabilities `[S, K]`, float64."""
+        parts = [run_network(member.network, member.preparation.apply(sequences)) for member in self.members]
+        return torch.stack(parts).double().softmax(-1).mean(0).numpy()
+
+
+def train_committee(
+    sequences: Ragged,
+    targets: np.ndarray,
+    held_out: list[np.ndarray],
+    options: MemberOptions,
+    *,
+    class_weight: Tensor | None,
+    max_minutes: float | None,
+    seed: int,
+    start: Committee | None,
+    directory: Path | None,
+    progress: bool,
+    interrupt: Interrupt,
+) -> Committee:
+    """Train one member for each part in `held_out`, which it validates on.
+
+    Args:
+        sequences: S sequences.
+        targets: class numbers `[S]`.
+        held_out: indices of each member's validation part, maybe none.
+        options: what each member is and how it is trained.
+        class_weight: of each class in the loss `[K]`, or None.
+        max_minutes: for all members; those without time left are left out.
+        seed: members count on from 1,000 times it.
+        start: members whose weights the new ones start from, or None.
+        directory: receives a folder with checkpoints and log of each member, or None.
+        progress: show progress bars.
+        interrupt: stops the member in training and leaves out the others.
+
+    Raises:
+        ConfigurationError: `start` has networks of other shapes.
+        DataError: a channel has no value in a training part.
+        TrainingError: the loss is not finite, or there was no time for a first step.
+    """
+    deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+    members: list[Member] = []
+    history: list[dict[str, Any]] = []
+    for number, part in enumerate(held_out):
+        if members and (interrupt.requested or (deadline is not None and time.monotonic() >= deadline)):
+            break
+        own_seed = 1_000 * seed + number
+        training = np.setdiff1d(np.arange(len(sequences)), part)
+        preparation = Preparation.fit(sequences, training)
+        network = options.network(preparation.n_inputs, int(targets.max()) + 1, own_seed)
+        if start is not None:
+            _start_from(network, start.members[number % len(start.members)].network)
+        objective = ClassifyObjective(
+            network.to(options.device),
+            preparation.apply(sequences),
+            targets,
+            training=training,
+            validation=part,
+            mask_channels=preparation.n_channels if preparation.masked else 0,
+            augmentation=Augmentation(options.mixing, options.scaling, options.noise),
+            class_weight=class_weight,
+            label_smoothing=options.label_smoothing,
+            batch_size=options.batch_size,
+            seed=own_seed,
+        )
+        name = f"member {number + 1}"
+        folder = None
+        if directory is not None:
+            folder = directory / name.replace(" ", "-")
+            folder.mkdir(exist_ok=True)
+        # An equal share of the time that is left, so that no member takes that of the others.
+        minutes = None if deadline is None else (deadline - time.monotonic()) / 60 / (len(held_out) - number)
+        result = train(
+            objective,
+            options.training(len(training), own_seed, None if minutes is None else max(minutes, 1e-6)),
+            directory=folder,
+            progress=progress,
+            label=f"{name} of {len(held_out)}",
+            interrupt=interrupt,
+        )
+        if result.best_epoch == 0:
+            raise TrainingError("Training was interrupted before its first step: there is no model to keep.")
+        members.append(Member(network, preparation))
+        history.append(
+            {"name": name, "best_epoch": result.best_epoch, "stopped": result.stopped, "epochs": list(result.history)}
+        )
+    return Committee(tuple(members), history)
+
+
+def _start_from(network: ClassifierNetwork, old: ClassifierNetwork) -> None:
+    wanted, given = network.state_dict(), old.state_dict()
+    different = [n for n in sorted(wanted.keys() | given.keys())
+                 if n not in given or n not in wanted or given[n].shape != wanted[n].shape]  # fmt: skip
+    if different:
+        raise ConfigurationError(
+            f"the model to start from has other shapes ({', '.join(different[:3])}): give hidden_size, num_layers and "
+            "bidirectional as it was trained with, and data with missing values only if it had some"
+        )
+    network.load_state_dict(given)

@@ -1,0 +1,42 @@
+"""Where and with how many threads an estimator computes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from gatewise.errors import ConfigurationError
+
+
+def check_device(device: object) -> None:
+    """Refuse a device that torch does not know or this machine lacks, with `ConfigurationError`.
+
+    >>> check_device("gpu")
+    Traceback (most recent call last):
+        ...
+    gatewise.errors.ConfigurationError: device is 'gpu', expected "cpu" or "cuda" (or "cuda:1", ...)
+    """
+    expected = f'device is {device!r}, expected "cpu" or "cuda" (or "cuda:1", ...)'
+    if not isinstance(device, str):
+        raise ConfigurationError(expected)
+    try:
+        parsed = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigurationError(expected) from error
+    if parsed.type not in ("cpu", "cuda"):
+        raise ConfigurationError(expected)
+    if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise ConfigurationError(f"device is {device!r}, but torch sees {count} CUDA devices on this machine")
+
+
+@contextmanager
+def cpu_threads(count: int | None) -> Iterator[None]:
+    """Within, torch computes with `count` CPU threads; None leaves them as they are."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
