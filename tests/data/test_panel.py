@@ -78,6 +78,7 @@ def test_long_format_is_sorted_by_series_and_time(shops):
     assert panel.static_categorical["city"].tolist() == [2, 1]
     assert panel.static_numeric["size"].tolist() == [70, 90]
     assert panel.series(1) == slice(2, 5)
+    assert panel.observed_lengths.tolist() == [1, 3]
     assert panel.frequency.name == "hour"
     for part in ('column "at"', "sorted", "hour", '"sales" lacks 1 of 5', '"weather" lacks 2 of 5'):
         assert part in notes(panel)

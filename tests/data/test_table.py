@@ -154,10 +154,13 @@ def test_csv_is_written_with_brief_times(tmp_path):
 
 def test_a_written_table_replaces_the_old_one_whole_or_not_at_all(tmp_path):
     path = tmp_path / "t.csv"
-    write_table(pa.table({"a": [1]}), path)
-    umask = os.umask(0)
-    os.umask(umask)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    umask = os.umask(0o027)
+    try:
+        write_table(pa.table({"a": [1]}), path)
+    finally:
+        after = os.umask(umask)
+    assert after == 0o027
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
     nested = pa.table({"a": [{"b": 1}]})  # CSV cannot hold it: the write fails half-way
     with pytest.raises(DataError, match=r'cannot write ".*t\.csv"'):
         write_table(nested, path)

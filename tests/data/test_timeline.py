@@ -236,8 +236,9 @@ def test_steps_and_several_series():
     # the border between two series is no difference
     two = np.concatenate([spaced(MINUTE, 3), spaced(MINUTE, 3, "2025-01-01")])
     assert Frequency.infer(two, np.array([0, 3, 6])).name == "minute"
-    pairs = np.concatenate([spaced(MINUTE, 2), spaced(MINUTE, 1, "2025-01-01"), spaced(MINUTE, 1, "2026-01-01")])
-    assert Frequency.infer(pairs, np.array([0, 2, 3, 4])).name == "minute"
+    singles = np.concatenate([spaced(MINUTE, 2), spaced(1_000_000, 3, "2024-01-01T00:01:01")])
+    assert Frequency.infer(singles, np.array([0, 2, 3, 4, 5])).name == "minute"
+    assert Frequency.infer(singles).name == "second"
 
 
 def test_frequency_errors():

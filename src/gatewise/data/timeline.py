@@ -198,9 +198,7 @@ class Frequency:
         times = times.astype("datetime64[us]")
         months, day = _calendar_months(times)
         if day is not None:
-            between = np.diff(months)[apart]
-            if (between > 0).all():
-                return cls("month", _most_common(between), day)
+            return cls("month", _most_common(np.diff(months)[apart]), day)
         common = _most_common(np.diff(times)[apart].astype(np.int64))
         if common == DAY and _skips_weekends(times, apart):
             return cls("business day")
