@@ -4,6 +4,7 @@ Legend: N rows of all series, S series, L leads (1 to the horizon), F features, 
 from which the L rows after it are forecast.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -122,11 +123,14 @@ class Features:
         missing = bool((~observed[fitted]).any()) if statistics is None else statistics.missing
         yearly = _needs_year(panel, fitted) if statistics is None else statistics.yearly
         channels = {} if statistics is None else statistics.channels
-        columns = [z, np.log1p(np.maximum(z - floor, 0.0))]
-        columns += [z - _lagged(z, m, start) for m in recipe.periods]
+        if season:
+            # Once the season is taken out, levels are too: what a network has seen at one level holds at the next.
+            columns = [w, *(_running_mean(w, m, start) for m in recipe.periods)]
+        else:
+            columns = [z, np.log1p(np.maximum(z - floor, 0.0)), *(z - _lagged(z, m, start) for m in recipe.periods)]
         if missing:
             columns.append((~observed).astype(float))
-        columns += calendar(panel.times, panel.frequency, recipe.periods, yearly)
+        columns += calendar(panel.times, panel.frequency, recipe.calendar, yearly)
         owners: list[str | None] = [None] * (recipe.lags + len(columns))
         for name in panel.roles.past + panel.roles.future + panel.roles.static:
             if name in recipe.covariates:
@@ -239,6 +243,17 @@ class Features:
         known = (rows < ends[..., None]) & self._observed[inside]
         return self._z[inside] - self.reference(origins), known
 
+    def without(self, covariate: str) -> "Features":
+        """The same with one covariate at its mean everywhere: what is lost without it shows what it was good for."""
+        other = copy.copy(self)
+        lags, periods = self.recipe.lags, len(self.recipe.periods)
+        rows = [k for k in range(self.row_width) if self.owners[lags + k] == covariate]
+        future = [k for k in range(self.future.shape[1]) if self.owners[self.head_width + periods + k] == covariate]
+        other.rows, other.future = self.rows.clone(), self.future.clone()
+        other.rows[:, rows] = 0.0
+        other.future[:, future] = self.future[:, future].mean(0)
+        return other
+
     def in_units(self, z: np.ndarray, series: np.ndarray) -> np.ndarray:
         """Standardised values `[O, ...]` of the series `[O]` in the target's own units."""
         mean, scale = (v.reshape(-1, *(1,) * (z.ndim - 1)) for v in self.level[series].T)
@@ -338,6 +353,14 @@ def _lagged(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:
     """The value `m` rows before; before a series begins, its first value."""
     rows = np.maximum(np.arange(len(values)) - m, start)
     return values[rows] if m else values
+
+
+def _running_mean(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:
+    """The mean of the newest `m` values of the series, of fewer where it has just begun."""
+    total = np.append(0.0, np.cumsum(values))
+    rows = np.arange(len(values))
+    first = np.maximum(rows + 1 - m, start)
+    return (total[rows + 1] - total[first]) / (rows + 1 - first)
 
 
 def _spread(columns: np.ndarray) -> np.ndarray:

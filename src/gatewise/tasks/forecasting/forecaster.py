@@ -23,13 +23,14 @@ from gatewise.tasks.forecasting.backtest import Backtest
 from gatewise.tasks.forecasting.features import Features, Statistics
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.network import ForecastNetwork
-from gatewise.tasks.forecasting.objective import ForecastObjective, Scales, corrections, lead_error
+from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
 from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.scores import Scores, baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, choose_recipe
 from gatewise.training import Interrupt, TrainingOptions, train
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
+CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
 SCOUTS = 2  # networks trained on the training part alone, to learn for how long and how far to trust them
 
 
@@ -42,6 +43,17 @@ class Fitted:
     linear: Linear
     scales: Scales
     members: tuple[ForecastNetwork, ...]
+
+
+@dataclass(frozen=True)
+class Scouted:
+    """Networks of the training part: their mean correction of each epoch, validation error, scores and a sentence."""
+
+    fitted: Fitted
+    moves: tuple[Tensor, ...]
+    error: float
+    metrics: dict[str, Any]
+    note: str
 
 
 class Forecaster(BaseEstimator):
@@ -196,10 +208,11 @@ class Forecaster(BaseEstimator):
         self.frequency_, self.categories_, self.roles_ = panel.frequency, panel.categories, panel.roles
         self.baseline_season_, self.naive_error_ = self._choose_baseline(panel, split, periods)
         self.history_: list[dict[str, Any]] = []
-        scouts, recipe, found = self._scout(panel, split, recipe, interrupt, directory, deadline, warm)
-        self.recipe_ = recipe
+        scouted, found = self._choose_covariates(panel, split, recipe, interrupt, directory, deadline, warm)
+        self.recipe_ = recipe = scouted.fitted.recipe
+        self.validation_, found = scouted.metrics, (*found, scouted.note)
         if interrupt.requested:
-            self.fitted_ = scouts
+            self.fitted_ = scouted.fitted
             found = (
                 *found,
                 "Training was interrupted: these are the networks of the training part, as far as they got.",
@@ -210,49 +223,82 @@ class Forecaster(BaseEstimator):
             )[0]
         self.interrupted_ = interrupt.requested
         self.notes_ = (*panel.notes, *notes, *found)
-        self.trained_until_ = show_time(panel.times.max() if len(panel.times) else 0)
         last = [panel.times[a + n - 1] for a, n in zip(panel.offsets[:-1], panel.observed_lengths, strict=True)]
         self.trained_until_ = show_time(max(last))
         self.rows_, self.series_ = int(panel.observed_lengths.sum()), len(panel)
 
-    def _scout(
+    def _choose_covariates(
         self, panel: Panel, split: Split, recipe: Recipe, interrupt: Interrupt, directory: Path | None,
         deadline: float | None, warm: "Forecaster | None",
-    ) -> tuple[Fitted, Recipe, tuple[str, ...]]:  # fmt: skip
+    ) -> tuple["Scouted", tuple[str, ...]]:  # fmt: skip
+        """Scouts with the covariates that help on validation, and what was found.
+
+        The networks that saw all covariates tell which of them they use to good effect (their error with that one held
+        at its mean); networks with only those, and with none, are then trained as well, and the best of the three stay.
+        """
+        best = self._scout(panel, split, recipe, "validated", interrupt, directory, deadline, warm)
+        if not recipe.covariates or not best.moves:
+            return best, ()
+        full = best
+        rises = {name: self._error_without(panel, split, full, name) / full.error - 1 for name in recipe.covariates}
+        helpful = tuple(name for name, rise in rises.items() if rise > 0)
+        for some in dict.fromkeys((helpful, ())):
+            if some != recipe.covariates and not interrupt.requested:
+                trial = replace(recipe, covariates=some)
+                label = f"validated with {len(some)} covariates"
+                scouted = self._scout(panel, split, trial, label, interrupt, directory, deadline, None)
+                if scouted.error < best.error:
+                    best = scouted
+        kept = best.fitted.recipe.covariates
+        notes = [
+            f'Covariate "{name}": validation error {rise:+.2%} without it; {"used" if name in kept else "left out"}.'
+            for name, rise in rises.items()
+        ]
+        return best, tuple(notes)
+
+    def _error_without(self, panel: Panel, split: Split, scouted: "Scouted", name: str) -> float:
+        fitted = scouted.fitted
+        origins, ends = split.validation(panel)
+        features = Features(panel, fitted.recipe, self.horizon, fitted.statistics)
+        truth, known = features.truth(origins, ends)
+        less = features.without(name)
+        move = torch.stack([corrections(m, less, origins, CONTEXT)[..., 0] for m in fitted.members]).mean(0)
+        move = fitted.recipe.weight * move.cpu() * fitted.scales.change
+        return lead_error(truth - fitted.linear(less.head(origins), less.lead(origins)) - move, known)
+
+    def _scout(
+        self, panel: Panel, split: Split, recipe: Recipe, label: str, interrupt: Interrupt, directory: Path | None,
+        deadline: float | None, warm: "Forecaster | None",
+    ) -> "Scouted":  # fmt: skip
         """Train on the training part, and find on the rest for how many epochs and with what weight it is best."""
         origins, ends = split.validation(panel)
-        scouted, moves = self._train(
-            panel, recipe, split.train, min(SCOUTS, self.members), "validated", interrupt, directory, deadline, warm,
+        fitted, moves = self._train(
+            panel, recipe, split.train, min(SCOUTS, self.members), label, interrupt, directory, deadline, warm,
             (origins, ends) if len(origins) else None,
         )  # fmt: skip
         if not len(origins) or not moves:
             recipe = replace(recipe, epochs=self.max_epochs, weight=0.5)
-            self.validation_ = {}
-            return replace(scouted, recipe=recipe), recipe, ("The series are too short to validate on.",)
-        features = Features(panel, recipe, self.horizon, scouted.statistics)
+            note = "The series are too short to validate on: nothing was chosen."
+            return Scouted(replace(fitted, recipe=recipe), (), float("inf"), {}, note)
+        features = Features(panel, recipe, self.horizon, fitted.statistics)
         truth, known = features.truth(origins, ends)
-        miss = truth - scouted.linear(features.head(origins), features.lead(origins))
+        miss = truth - fitted.linear(features.head(origins), features.lead(origins))
         alone = lead_error(miss, known)
-        epochs = min(len(run) for run in moves)
-        mean = [torch.from_numpy(np.mean([run[e] for run in moves], 0)) for e in range(epochs)]
-        errors = {(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS}
-        error, epoch, weight = min(errors)
-        recipe = replace(recipe, epochs=epoch, weight=weight)
+        mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
+        tried = [(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS]
+        error, epoch, weight = min(tried)
         note = (
             f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {weight:.0%} of "
             f"the LSTM's correction after {epoch} epochs it is {error:.4g}."
         )
-        scouted = replace(scouted, recipe=recipe)
         series = np.searchsorted(panel.offsets, origins.numpy(), side="right") - 1
         forecast = features.reference(origins) + truth - (miss - weight * mean[epoch - 1])
         values = np.where(known.numpy(), panel.target[_rows(origins.numpy(), self.horizon, panel)], np.nan)
         scores = Scores.of(values, features.in_units(forecast.numpy(), series), naive_error=self.naive_error_)
         baseline = naive(_filled(panel), origins.numpy(), panel.offsets[series], self.horizon, self.baseline_season_)
-        self.validation_ = {
-            **scores.to_dict(),
-            "baseline": Scores.of(values, baseline, naive_error=self.naive_error_).to_dict(),
-        }
-        return scouted, recipe, (note,)
+        metrics = {**scores.to_dict(), "baseline": Scores.of(values, baseline, naive_error=self.naive_error_).to_dict()}
+        recipe = replace(recipe, epochs=epoch, weight=weight)
+        return Scouted(replace(fitted, recipe=recipe), tuple(mean), error, metrics, note)
 
     def _train(
         self, panel: Panel, recipe: Recipe, rows: np.ndarray, members: int, label: str, interrupt: Interrupt,

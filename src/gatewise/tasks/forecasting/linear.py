@@ -53,11 +53,6 @@ class Moments:
             yy += truth.square().sum(0)
         return cls(count, x, xx, xy, y, yy)
 
-    def take(self, columns: Tensor) -> "Moments":
-        """The moments of some of the features."""
-        xx = self.xx[:, columns][:, :, columns]
-        return Moments(self.count, self.x[:, columns], xx, self.xy[:, columns], self.y, self.yy)
-
     def regress(self, penalty: float) -> tuple[Tensor, Tensor]:
         """Ridge weights `[L, F]` and biases `[L]`; `penalty` counts for each origin on features of unit variance."""
         n = self.count.clamp(min=1)
@@ -82,7 +77,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Linear:
-    """A fitted linear part: weights `[L, F]`, biases `[L]`, and its residuals' size `[L]` and quantiles `[L, Q]`."""
+    """A fitted linear part: weights `[L, F]` and biases `[L]`."""
 
     weight: Tensor
     bias: Tensor

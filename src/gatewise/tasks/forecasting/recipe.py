@@ -14,7 +14,8 @@ class Recipe:
     Attributes:
         log: whether the target's logarithm is modelled.
         season: steps of the season that forecasts start from (the value one season before); 0: from the newest value.
-        periods: the seasonal periods in steps that calendar and seasonal features use.
+        periods: the seasonal periods in steps whose last course is a feature.
+        calendar: those of them that training rows went through often enough to learn from the position within them.
         lags: how many of the newest values the linear part and the head see directly.
         penalty: of the ridge regression, for each training row, on features of unit variance.
         covariates: names of the past, future and static covariates that helped on validation.
@@ -25,6 +26,7 @@ class Recipe:
     log: bool
     season: int
     periods: tuple[int, ...]
+    calendar: tuple[int, ...]
     lags: int
     penalty: float
     covariates: tuple[str, ...]
@@ -43,4 +45,11 @@ class Recipe:
             raise ModelFolderError(
                 f"a recipe is written with the keys {', '.join(sorted(known))}; got {', '.join(sorted(values))}"
             )
-        return cls(**{**values, "periods": tuple(values["periods"]), "covariates": tuple(values["covariates"])})
+        return cls(
+            **{
+                **values,
+                "periods": tuple(values["periods"]),
+                "calendar": tuple(values["calendar"]),
+                "covariates": tuple(values["covariates"]),
+            }
+        )

@@ -1,4 +1,4 @@
-"""Choosing a recipe on a validation part: log or not, which season, how strong a penalty, which covariates.
+"""Choosing a recipe on a validation part: log or not, from which season, how strong a penalty.
 
 Everything here is decided by the linear part alone, whose validation error costs a few sums. What the LSTM adds is
 validated afterwards.
@@ -18,8 +18,8 @@ from gatewise.tasks.forecasting.recipe import Recipe
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FEWEST_LAGS, MOST_LAGS = 12, 64
-WORTH = 1e-3  # a covariate has to lower the validation error by this part to be kept
 MOST_VALIDATED = 4_000
+OFTEN = 12  # times a seasonal period is seen before the position within it is a feature
 
 
 @dataclass(frozen=True)
@@ -52,111 +52,63 @@ class Split:
         return torch.from_numpy(np.concatenate(origins)[::every]), torch.from_numpy(np.concatenate(ends)[::every])
 
 
-def choose_recipe(
-    panel: Panel, split: Split, periods: Sequence[int], fixed: Sequence[str] = ()
-) -> tuple[Recipe, tuple[str, ...]]:
+def choose_recipe(panel: Panel, split: Split, periods: Sequence[int]) -> tuple[Recipe, tuple[str, ...]]:
     """The recipe whose linear part forecasts the validation part best, and what was found, in sentences.
 
     Args:
-        panel: with every covariate on offer.
+        panel: with every covariate on offer; the recipe takes all of them, see `Forecaster` for which stay.
         split: see `Split`.
         periods: candidate seasonal periods in steps.
-        fixed: covariates kept whatever validation says.
     """
     shortest = int(np.median(split.train))
     periods = tuple(m for m in periods if 3 * m <= shortest)
-    lags = int(np.clip(max([FEWEST_LAGS * 2, *periods[:1]]), FEWEST_LAGS, MOST_LAGS))
-    lags = max(1, min(lags, FEWEST_LAGS if shortest < 1_000 else lags, shortest // 4))
-    values = panel.target
-    training = np.concatenate([values[a : a + n] for a, n in zip(panel.offsets[:-1], split.known, strict=True)])
-    logs = (False, True) if np.nanmin(training) > 0 else (False,)
+    often = tuple(m for m in periods if OFTEN * m <= int(np.median(split.known)))
+    lags = FEWEST_LAGS if shortest < 1_000 else int(np.clip(max([2 * FEWEST_LAGS, *periods[:1]]), 1, MOST_LAGS))
+    lags = max(1, min(lags, shortest // 4))
+    known = [panel.target[a : a + n] for a, n in zip(panel.offsets[:-1], split.known, strict=True)]
+    logs = (False, True) if np.nanmin(np.concatenate(known)) > 0 else (False,)
     covariates = panel.roles.past + panel.roles.future + panel.roles.static
-    best: tuple[float, Recipe] | None = None
-    tried: list[str] = []
+    tried: list[tuple[float, Recipe]] = []
     for log in logs:
         for season in (0, *periods):
-            trial = Recipe(log, season, periods, lags, 0.0, covariates)
-            fitted = _Trial(panel, trial, split)
-            chosen, penalty, error = fitted.select(covariates, fixed)
-            tried.append(f"{_describe(log, season, panel)}: {error:.4g}")
-            if best is None or error < best[0]:
-                best = error, replace(trial, penalty=penalty, covariates=chosen)
-    assert best is not None  # logs and seasons are never empty
-    recipe = best[1]
-    notes = [f"Chosen on validation: {_describe(recipe.log, recipe.season, panel)} (tried, by validation RMSE: "
-             f"{'; '.join(tried)})."]  # fmt: skip
-    for name in covariates:
-        notes.append(
-            f'Covariate "{name}" {"helped on validation and is used" if name in recipe.covariates else "did not help on validation and is left out"}.'
-        )
-    return recipe, tuple(notes)
+            trial = Recipe(log, season, periods, often, lags, PENALTIES[-1], covariates)
+            penalty, error = _validate(panel, trial, split)
+            tried.append((error, replace(trial, penalty=penalty)))
+    _, recipe = min(tried, key=lambda pair: pair[0])
+    errors = "; ".join(f"{_describe(trial, panel)}: {error:.4g}" for error, trial in tried)
+    return recipe, (
+        f"Chosen on validation: {_describe(recipe, panel)} (validation RMSE of the linear part: {errors}).",
+    )
 
 
-class _Trial:
-    """One way to look at the target, with the moments of its training and validation origins."""
-
-    def __init__(self, panel: Panel, recipe: Recipe, split: Split) -> None:
-        self.split = split
-        self.features = Features(panel, recipe, split.horizon, fit_ends=split.train)
-        ends = panel.offsets[:-1] + split.train
-        self.train = Moments.of(self.features, self.features.origins(split.train), ends)
-        self.origins, self.ends = split.validation(panel)
-        known = panel.offsets[:-1] + split.known
-        series = np.searchsorted(panel.offsets, self.origins.numpy(), side="right") - 1
-        of_each = [self.origins.numpy()[series == i] for i in np.unique(series)]
-        self.held = Moments.of(self.features, of_each, known[np.unique(series)])
-
-    def select(self, covariates: Sequence[str], fixed: Sequence[str]) -> tuple[tuple[str, ...], float, float]:
-        """Covariates added one after the other while each lowers the error; the penalty; the error in the target's units."""
-        chosen = list(fixed)
-        penalty, error = self._best(chosen)
-        while True:
-            trials = [(*self._best([*chosen, name]), name) for name in covariates if name not in chosen]
-            if not trials:
-                break
-            penalty_, error_, name = min(trials, key=lambda trial: trial[1])
-            if error_ >= error * (1 - WORTH):
-                break
-            chosen.append(name)
-            penalty, error = penalty_, error_
-        kept = tuple(name for name in covariates if name in chosen)
-        return kept, penalty, self._in_units(kept, penalty)
-
-    def _columns(self, chosen: Sequence[str]) -> Tensor:
-        return torch.tensor([k for k, owner in enumerate(self.features.owners) if owner is None or owner in chosen])
-
-    def _best(self, chosen: Sequence[str]) -> tuple[float, float]:
-        columns = self._columns(chosen)
-        train, held = self.train.take(columns), self.held.take(columns)
-        if not len(self.origins):  # nothing to validate on: a strong penalty is the safe choice
-            return PENALTIES[-1], float(train.error(*train.regress(PENALTIES[-1])).sqrt().mean())
-        errors = [(float(held.error(*train.regress(p)).sqrt().mean()), p) for p in PENALTIES]
-        error, penalty = min(errors)
-        return penalty, error
-
-    def _in_units(self, chosen: Sequence[str], penalty: float) -> float:
-        """Root mean square error in the target's units for each lead, averaged; series count by their own deviation."""
-        columns = self._columns(chosen)
-        weight, bias = self.train.take(columns).regress(penalty)
-        full = torch.zeros(len(weight), len(self.features.owners), dtype=torch.float64)
-        full[:, columns] = weight
-        linear = Linear(full.float(), bias.float())
-        features, origins, ends = self.features, self.origins, self.ends
-        if not len(origins):
-            return float("inf") if features.recipe.log or features.recipe.season else 0.0
-        series = np.searchsorted(features.panel.offsets, origins.numpy(), side="right") - 1
-        reference = features.reference(origins)
-        truth, known = features.truth(origins, ends)
-        forecast = reference + linear(features.head(origins), features.lead(origins))
-        panel = features.panel
-        own = np.array([np.nanstd(panel.target[panel.series(i)]) or 1.0 for i in range(len(panel))])[series, None]
-        scale = own / (own.mean() or 1.0)
-        miss = features.in_units((reference + truth).numpy(), series) - features.in_units(forecast.numpy(), series)
+def _validate(panel: Panel, recipe: Recipe, split: Split) -> tuple[float, float]:
+    """The best penalty, and its root mean square error: of each lead, averaged; series count by their own deviation."""
+    features = Features(panel, recipe, split.horizon, fit_ends=split.train)
+    moments = Moments.of(features, features.origins(split.train), panel.offsets[:-1] + split.train)
+    origins, ends = split.validation(panel)
+    if not len(origins):  # nothing to validate on: the plainest recipe with a strong penalty is the safe choice
+        return PENALTIES[-1], float(recipe.log) + bool(recipe.season)
+    series = np.searchsorted(panel.offsets, origins.numpy(), side="right") - 1
+    reference = features.reference(origins)
+    move, known = features.truth(origins, ends)
+    truth = features.in_units((reference + move).double().numpy(), series)
+    own = np.array([np.nanstd(panel.target[panel.series(i)]) or 1.0 for i in range(len(panel))])[series, None]
+    scale, count = own / own.mean(), np.maximum(known.numpy().sum(0), 1)
+    head, lead = features.head(origins), features.lead(origins)
+    found = []
+    for penalty in PENALTIES:
+        forecast = reference + Linear.fit(moments, penalty)(head, lead)
+        miss = features.in_units(forecast.double().numpy(), series) - truth
         square = np.where(known.numpy(), miss / scale, 0.0) ** 2
-        count = np.maximum(known.numpy().sum(0), 1)
-        return float(np.sqrt(square.sum(0) / count).mean())
+        found.append((float(np.sqrt(square.sum(0) / count).mean()), penalty))
+    error, penalty = min(found)
+    return penalty, error
 
 
-def _describe(log: bool, season: int, panel: Panel) -> str:
-    start = f"from the value {season} steps ({panel.frequency.name}) before" if season else "from the newest value"
-    return f"{'log of the target' if log else 'the target'}, {start}"
+def _describe(recipe: Recipe, panel: Panel) -> str:
+    start = (
+        f"from the value {recipe.season} steps (each a {panel.frequency.name}) before"
+        if recipe.season
+        else "from the newest value"
+    )
+    return f"{'log of the target' if recipe.log else 'the target'}, {start}"
