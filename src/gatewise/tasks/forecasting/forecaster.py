@@ -70,10 +70,10 @@ class Forecaster(BaseEstimator):
         horizon: L, how many steps ahead.
         time: the column of time stamps; None finds it, or takes the rows in their order.
         id: the column that tells several series apart; None for one series.
-        past: covariates known up to now. future: known over the horizon as well (the table at prediction holds them in
-            rows after the last target). static: one value a series.
-        future: see `past`.
-        static: see `past`.
+        past: covariates known up to now.
+        future: covariates known over the horizon as well; the table at prediction holds them in rows after the last
+            target.
+        static: covariates with one value a series.
         gaps: missing time stamps: "error", "mask" (rows of missing values) or "interpolate".
         duplicates: several rows for one time stamp: "error", "first", "last" or "mean".
         periods: candidate seasonal periods in steps; None takes those natural for the frequency (an hour: 24, 168).

@@ -14,12 +14,14 @@ State = tuple[Tensor, Tensor]
 class ForecastNetwork(nn.Module):
     """Corrections of all leads from each row: an LSTM reads the rows, a head reads it and the newest values.
 
-    The direct path from the newest values to the head is what keeps the first lead sharp while many leads are trained
-    together. The last layer starts at zero: an untrained network corrects nothing.
+    The head has two paths. The far one sees the LSTM's state and the newest row; the near one also sees the newest
+    values themselves, and counts for lead l by 1 / l: what happened an hour ago says much about the next hour and
+    little about the same hour tomorrow. So many leads trained together do not cost the first one. The last layers start
+    at zero: an untrained network corrects nothing.
 
     Args:
         row_width: F_rows, read by the LSTM at every step.
-        head_width: F_head, read by the head at every origin.
+        head_width: F_head, lags and then the row, read by the head at every origin.
         future_width: features of each lead known in advance; 0 for none.
         categories: number of categories of each categorical covariate, looked up in embeddings.
         horizon: L.
@@ -49,9 +51,12 @@ class ForecastNetwork(nn.Module):
         between = dropout if num_layers > 1 else 0.0
         self.lstm = LSTM(row_width + extra, hidden_size, num_layers, dropout=between, forget_bias=1.0)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(hidden_size + head_width + extra, hidden_size)
+        self.lags = head_width - row_width
+        self.far = nn.Linear(hidden_size + row_width + extra, hidden_size)
+        self.near = nn.Linear(hidden_size + head_width + extra, hidden_size)
         self.future = nn.Linear(future_width, hidden_size, bias=False) if future_width else None
-        self.output = nn.Parameter(torch.zeros(horizon, hidden_size, 1 + quantiles))
+        self.far_output = nn.Parameter(torch.zeros(horizon, hidden_size, 1 + quantiles))
+        self.near_output = nn.Parameter(torch.zeros(horizon, hidden_size, 1 + quantiles))
         self.output_bias = nn.Parameter(torch.zeros(horizon, 1 + quantiles))
 
     def read(self, rows: Tensor, codes: Tensor, hx: State | None = None) -> tuple[Tensor, State]:
@@ -60,13 +65,20 @@ class ForecastNetwork(nn.Module):
 
     def correct(self, states: Tensor, head: Tensor, codes: Tensor, future: Tensor) -> Tensor:
         """Corrections `[..., L, 1 + Q]` from states `[..., H]`, head `[..., F_head]` and future `[..., L, F_future]`."""
-        hidden = self.hidden(torch.cat([self.dropout(states), self._with_embeddings(head, codes)], -1))
+        states = self.dropout(states)
+        far = self.far(torch.cat([states, self._with_embeddings(head[..., self.lags :], codes)], -1))
+        near = self.near(torch.cat([states, self._with_embeddings(head, codes)], -1))
+        fade = 1.0 / torch.arange(1, self.shape[0] + 1, device=head.device)
+        correction = self._per_lead(near, self.near_output * fade[:, None, None]) + self.output_bias
         if self.future is None:
-            flat = self.dropout(torch.relu(hidden)).flatten(0, -2)
-            weight = self.output.transpose(0, 1).flatten(1)
-            return (flat @ weight).view(*hidden.shape[:-1], *self.shape) + self.output_bias
-        each = self.dropout(torch.relu(hidden[..., None, :] + self.future(future)))
-        return torch.einsum("...lh,lhq->...lq", each, self.output) + self.output_bias
+            return correction + self._per_lead(far, self.far_output)
+        each = self.dropout(torch.relu(far[..., None, :] + self.future(future)))
+        return correction + torch.einsum("...lh,lhq->...lq", each, self.far_output)
+
+    def _per_lead(self, hidden: Tensor, weight: Tensor) -> Tensor:
+        """Hidden units `[..., H]` through the weights of all leads `[L, H, 1 + Q]` at once: `[..., L, 1 + Q]`."""
+        flat = self.dropout(torch.relu(hidden)) @ weight.transpose(0, 1).flatten(1)
+        return flat.unflatten(-1, self.shape)
 
     def _with_embeddings(self, features: Tensor, codes: Tensor) -> Tensor:
         looked_up = [table(codes[..., k]) for k, table in enumerate(self.embeddings)]

@@ -32,13 +32,17 @@ class Split:
 
     @classmethod
     def of(cls, panel: Panel, horizon: int, share: float | None) -> "Split":
-        """The last part of each series validates: `share` of it, by default 15 % (20 % where short), 2 horizons at least.
+        """The last part of each series validates: `share` of it, two horizons at least.
 
-        A series too short for that is trained on as a whole.
+        By default 15 % (20 % of a short series), or the last year where there are three: a part of a year says little
+        about the rest of it. A series too short for all that is trained on as a whole.
         """
         known = panel.observed_lengths
         part = np.where(known < 1_000, 0.2, 0.15) if share is None else np.full(len(known), share)
         held = np.maximum(2 * horizon, (part * known).astype(int))
+        if share is None and panel.frequency.is_calendar:
+            year = _steps_of_a_year(panel)
+            held = np.where(known >= 3 * year, np.maximum(held, year), held)
         return cls(np.where(known - held >= 2 * horizon + 8, known - held, known), known, horizon)
 
     def validation(self, panel: Panel) -> tuple[Tensor, Tensor]:
@@ -79,6 +83,12 @@ def choose_recipe(panel: Panel, split: Split, periods: Sequence[int]) -> tuple[R
     return recipe, (
         f"Chosen on validation: {_describe(recipe, panel)} (validation RMSE of the linear part: {errors}).",
     )
+
+
+def _steps_of_a_year(panel: Panel) -> int:
+    start = np.datetime64("2001-01-01", "us")
+    step = (panel.frequency.add(start, 1) - start).astype(np.int64)
+    return int(366 * 86_400_000_000 // max(int(step), 1))
 
 
 def _validate(panel: Panel, recipe: Recipe, split: Split) -> tuple[float, float]:
