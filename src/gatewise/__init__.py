@@ -1,5 +1,35 @@
-"""LSTM, whole and fast: a cell is written once as its equations, everything else is derived."""
+"""LSTM, whole and fast: a cell is written once as its equations, everything else is derived.
+
+>>> import gatewise
+>>> gatewise.LSTM(3, 5).hidden_size
+5
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gatewise.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from gatewise.nn import LSTM
+    from gatewise.tasks import Classifier, Forecaster, load
+
+__all__ = ["LSTM", "Classifier", "Forecaster", "__version__", "load"]
+
+# Looked up on first use: `gatewise --help` has no need to wait for torch.
+_HOMES = {
+    "LSTM": "gatewise.nn",
+    "Classifier": "gatewise.tasks",
+    "Forecaster": "gatewise.tasks",
+    "load": "gatewise.tasks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

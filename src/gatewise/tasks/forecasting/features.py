@@ -209,7 +209,7 @@ class Features:
         return torch.cat([lags, self.rows[origins]], -1)
 
     def lead(self, origins: Tensor) -> Tensor:
-        """Lead features `[..., L, F_lead]`: how each season went on from here the last time; known future covariates."""
+        """Lead features `[..., L, F_lead]`: how each season went on the last time; future covariates."""
         start = self._start[origins][..., None]
         rows = origins[..., None] + self._leads
         columns = []
@@ -237,7 +237,7 @@ class Features:
         return self._z[torch.maximum(rows, self._start[origins][..., None])]
 
     def truth(self, origins: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
-        """What came after each origin, minus the reference `[..., L]`, and where it is known before row `ends` `[...]`."""
+        """What came after each origin, minus the reference `[..., L]`, and where known before row `ends` `[...]`."""
         rows = origins[..., None] + self._leads
         inside = torch.minimum(rows, self._end[origins][..., None] - 1)
         known = (rows < ends[..., None]) & self._observed[inside]
@@ -317,8 +317,8 @@ def _log(panel: Panel, value: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(value <= 0)
     if len(bad):
         raise DataError(
-            f'column "{panel.roles.target}" holds {value[bad[0]]:g} (row {bad[0] + 1} in order of time), but this model '
-            "was trained on positive values and forecasts their logarithm; train it anew with such values"
+            f'column "{panel.roles.target}" holds {value[bad[0]]:g} (row {bad[0] + 1} in order of time), but this '
+            "model was trained on positive values and forecasts their logarithm; train it anew with such values"
         )
     return np.log(value)
 

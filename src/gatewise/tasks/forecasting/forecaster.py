@@ -2,58 +2,32 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Iterator, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from torch import Tensor
 
+from gatewise.data.grid import Duplicates, Gaps
 from gatewise.data.panel import Panel, Roles, check_target
 from gatewise.data.table import read_table
-from gatewise.data.timeline import Frequency, show_time
-from gatewise.errors import ConfigurationError, DataError, ModelFolderError
-from gatewise.tasks.folder import ModelFolder, read_folder, write_folder
+from gatewise.data.timeline import show_time
+from gatewise.errors import ConfigurationError, DataError
+from gatewise.tasks.device import check_device, cpu_threads
+from gatewise.tasks.folder import ModelFolder, read_folder
+from gatewise.tasks.forecasting import storage
 from gatewise.tasks.forecasting.backtest import Backtest
-from gatewise.tasks.forecasting.features import Features, Statistics
-from gatewise.tasks.forecasting.linear import Linear, Moments
+from gatewise.tasks.forecasting.features import Features
+from gatewise.tasks.forecasting.fitting import Fitting, choose_baseline, filled, rows_after
 from gatewise.tasks.forecasting.network import ForecastNetwork
-from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
-from gatewise.tasks.forecasting.recipe import Recipe
-from gatewise.tasks.forecasting.scores import Scores, baseline_name, naive
+from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, choose_recipe
-from gatewise.training import Interrupt, TrainingOptions, train
+from gatewise.training import Interrupt, TrainingOptions
 
-WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
-CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
-SCOUTS = 2  # networks trained on the training part alone, to learn for how long and how far to trust them
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What forecasts are made with: one linear part, the size of its residuals, and the networks that correct it."""
-
-    recipe: Recipe
-    statistics: Statistics
-    linear: Linear
-    scales: Scales
-    members: tuple[ForecastNetwork, ...]
-
-
-@dataclass(frozen=True)
-class Scouted:
-    """Networks of the training part: their mean correction of each epoch, validation error, scores and a sentence."""
-
-    fitted: Fitted
-    moves: tuple[Tensor, ...]
-    error: float
-    metrics: dict[str, Any]
-    note: str
+WARM_UP = 0.1  # the part of all steps over which the learning rate rises
 
 
 class Forecaster(BaseEstimator):
@@ -119,8 +93,8 @@ class Forecaster(BaseEstimator):
         past: Sequence[str] = (),
         future: Sequence[str] = (),
         static: Sequence[str] = (),
-        gaps: str = "error",
-        duplicates: str = "error",
+        gaps: Gaps = "error",
+        duplicates: Duplicates = "error",
         periods: Sequence[int] | None = None,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         hidden_size: int = 64,
@@ -183,7 +157,7 @@ class Forecaster(BaseEstimator):
             read_table(table),
             self._roles(),
             gaps=self.gaps,
-            duplicates=self.duplicates,  # pyright: ignore[reportArgumentType]
+            duplicates=self.duplicates,
         )
         check_target(panel)
         lengths = panel.observed_lengths
@@ -195,190 +169,57 @@ class Forecaster(BaseEstimator):
                     f'{of} has {n} rows with a known "{self.target}", but a horizon of {self.horizon} needs at least '
                     f"{needed} (two horizons and a window of 8); give more rows or a shorter horizon"
                 )
-        warm = Forecaster.load(init_from) if init_from is not None else None
-        with _threads(self.threads), Interrupt() as interrupt:
-            self._fit(panel, directory, interrupt, warm)
+        start = () if init_from is None else Forecaster.load(init_from).fitted_.members
+        with cpu_threads(self.threads), Interrupt() as interrupt:
+            self._fit(panel, None if directory is None else Path(directory), interrupt, start)
         return self
 
-    def _fit(self, panel: Panel, directory: Path | None, interrupt: Interrupt, warm: "Forecaster | None") -> None:
-        deadline = None if self.max_minutes is None else time.monotonic() + 60 * self.max_minutes
+    def _fit(
+        self, panel: Panel, directory: Path | None, interrupt: Interrupt, start: tuple[ForecastNetwork, ...]
+    ) -> None:
         split = Split.of(panel, self.horizon, self.validation)
         periods = panel.frequency.seasonal_periods() if self.periods is None else tuple(self.periods)
-        recipe, notes = choose_recipe(panel, split, periods)
-        self.frequency_, self.categories_, self.roles_ = panel.frequency, panel.categories, panel.roles
-        self.baseline_season_, self.naive_error_ = self._choose_baseline(panel, split, periods)
-        self.history_: list[dict[str, Any]] = []
-        scouted, found = self._choose_covariates(panel, split, recipe, interrupt, directory, deadline, warm)
-        self.recipe_ = recipe = scouted.fitted.recipe
-        self.validation_, found = scouted.metrics, (*found, scouted.note)
+        season, naive_error = choose_baseline(panel, split, self.horizon, periods)
+        fitting = Fitting(
+            panel=panel,
+            split=split,
+            horizon=self.horizon,
+            levels=tuple(float(q) for q in self.quantiles),
+            sizes={"hidden_size": self.hidden_size, "num_layers": self.num_layers, "dropout": self.dropout},
+            options=TrainingOptions(
+                max_epochs=self.max_epochs,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                patience=self.patience,
+                warmup=WARM_UP,
+            ),
+            members=self.members,
+            seed=self.seed,
+            device=self.device,
+            naive_season=season,
+            naive_error=naive_error,
+            interrupt=interrupt,
+            deadline=None if self.max_minutes is None else time.monotonic() + 60 * self.max_minutes,
+            directory=directory,
+            progress=self.progress,
+            start=start,
+        )
+        recipe, chosen = choose_recipe(panel, split, periods)
+        scouted, found = fitting.choose_covariates(recipe)
+        notes = [*panel.notes, *chosen, *found, scouted.note]
         if interrupt.requested:
             self.fitted_ = scouted.fitted
-            found = (
-                *found,
-                "Training was interrupted: these are the networks of the training part, as far as they got.",
-            )
+            notes.append("Training was interrupted: these are the networks of the training part, as far as they got.")
         else:
-            self.fitted_ = self._train(
-                panel, recipe, panel.observed_lengths, self.members, "member", interrupt, directory, deadline, warm
-            )[0]
+            self.fitted_, _ = fitting.train(scouted.fitted.recipe, panel.observed_lengths, self.members, "member")
         self.interrupted_ = interrupt.requested
-        self.notes_ = (*panel.notes, *notes, *found)
+        self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
+        self.history_ = fitting.history
+        self.frequency_, self.categories_, self.roles_ = panel.frequency, panel.categories, panel.roles
+        self.baseline_season_, self.naive_error_ = season, naive_error
         last = [panel.times[a + n - 1] for a, n in zip(panel.offsets[:-1], panel.observed_lengths, strict=True)]
         self.trained_until_ = show_time(max(last))
         self.rows_, self.series_ = int(panel.observed_lengths.sum()), len(panel)
-
-    def _choose_covariates(
-        self, panel: Panel, split: Split, recipe: Recipe, interrupt: Interrupt, directory: Path | None,
-        deadline: float | None, warm: "Forecaster | None",
-    ) -> tuple["Scouted", tuple[str, ...]]:  # fmt: skip
-        """Scouts with the covariates that help on validation, and what was found.
-
-        The networks that saw all covariates tell which of them they use to good effect (their error with that one held
-        at its mean); networks with only those, and with none, are then trained as well, and the best of the three stay.
-        """
-        best = self._scout(panel, split, recipe, "validated", interrupt, directory, deadline, warm)
-        if not recipe.covariates or not best.moves:
-            return best, ()
-        full = best
-        rises = {name: self._error_without(panel, split, full, name) / full.error - 1 for name in recipe.covariates}
-        helpful = tuple(name for name, rise in rises.items() if rise > 0)
-        for some in dict.fromkeys((helpful, ())):
-            if some != recipe.covariates and not interrupt.requested:
-                trial = replace(recipe, covariates=some)
-                label = f"validated with {len(some)} covariates"
-                scouted = self._scout(panel, split, trial, label, interrupt, directory, deadline, None)
-                if scouted.error < best.error:
-                    best = scouted
-        kept = best.fitted.recipe.covariates
-        notes = [
-            f'Covariate "{name}": validation error {rise:+.2%} without it; {"used" if name in kept else "left out"}.'
-            for name, rise in rises.items()
-        ]
-        return best, tuple(notes)
-
-    def _error_without(self, panel: Panel, split: Split, scouted: "Scouted", name: str) -> float:
-        fitted = scouted.fitted
-        origins, ends = split.validation(panel)
-        features = Features(panel, fitted.recipe, self.horizon, fitted.statistics)
-        truth, known = features.truth(origins, ends)
-        less = features.without(name)
-        move = torch.stack([corrections(m, less, origins, CONTEXT)[..., 0] for m in fitted.members]).mean(0)
-        move = fitted.recipe.weight * move.cpu() * fitted.scales.change
-        return lead_error(truth - fitted.linear(less.head(origins), less.lead(origins)) - move, known)
-
-    def _scout(
-        self, panel: Panel, split: Split, recipe: Recipe, label: str, interrupt: Interrupt, directory: Path | None,
-        deadline: float | None, warm: "Forecaster | None",
-    ) -> "Scouted":  # fmt: skip
-        """Train on the training part, and find on the rest for how many epochs and with what weight it is best."""
-        origins, ends = split.validation(panel)
-        fitted, moves = self._train(
-            panel, recipe, split.train, min(SCOUTS, self.members), label, interrupt, directory, deadline, warm,
-            (origins, ends) if len(origins) else None,
-        )  # fmt: skip
-        if not len(origins) or not moves:
-            recipe = replace(recipe, epochs=self.max_epochs, weight=0.5)
-            note = "The series are too short to validate on: nothing was chosen."
-            return Scouted(replace(fitted, recipe=recipe), (), float("inf"), {}, note)
-        features = Features(panel, recipe, self.horizon, fitted.statistics)
-        truth, known = features.truth(origins, ends)
-        miss = truth - fitted.linear(features.head(origins), features.lead(origins))
-        alone = lead_error(miss, known)
-        mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
-        tried = [(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS]
-        error, epoch, weight = min(tried)
-        note = (
-            f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {weight:.0%} of "
-            f"the LSTM's correction after {epoch} epochs it is {error:.4g}."
-        )
-        series = np.searchsorted(panel.offsets, origins.numpy(), side="right") - 1
-        forecast = features.reference(origins) + truth - (miss - weight * mean[epoch - 1])
-        values = np.where(known.numpy(), panel.target[_rows(origins.numpy(), self.horizon, panel)], np.nan)
-        scores = Scores.of(values, features.in_units(forecast.numpy(), series), naive_error=self.naive_error_)
-        baseline = naive(_filled(panel), origins.numpy(), panel.offsets[series], self.horizon, self.baseline_season_)
-        metrics = {**scores.to_dict(), "baseline": Scores.of(values, baseline, naive_error=self.naive_error_).to_dict()}
-        recipe = replace(recipe, epochs=epoch, weight=weight)
-        return Scouted(replace(fitted, recipe=recipe), tuple(mean), error, metrics, note)
-
-    def _train(
-        self, panel: Panel, recipe: Recipe, rows: np.ndarray, members: int, label: str, interrupt: Interrupt,
-        directory: Path | None, deadline: float | None, warm: "Forecaster | None",
-        validation: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Fitted, list[list[np.ndarray]]]:  # fmt: skip
-        """Networks trained on the first `rows` `[S]` of each series; and, per run, its validated moves of each epoch."""
-        features = Features(panel, recipe, self.horizon, fit_ends=rows)
-        ends = panel.offsets[:-1] + rows
-        origins = features.origins(rows)
-        moments = Moments.of(features, origins, ends)
-        linear = Linear.fit(moments, recipe.penalty)
-        count = moments.count.clamp(min=1)
-        change = (moments.yy / count).sqrt().clamp(min=1e-6).float()
-        residual = moments.error(linear.weight.double(), linear.bias.double()).sqrt().float()
-        levels = torch.tensor([float(q) for q in self.quantiles])
-        scales = Scales(change, (residual / change)[:, None] * torch.special.ndtri(levels))
-        networks, moves = [], []
-        for k in range(members):
-            seed = 1_000 * self.seed + k
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                network = self._network(features)
-            if warm is not None:
-                _start_from(network, warm.fitted_.members[k % len(warm.fitted_.members)])
-            network.to(self.device)
-            on_device = Scales(scales.change.to(self.device), scales.quantiles.to(self.device))
-            objective = ForecastObjective(
-                features, linear, network, on_device, origins, ends, self.quantiles, seed, validation
-            )
-            folder = None
-            name = f"{label} {k + 1}"
-            if directory is not None:
-                folder = Path(directory) / name.replace(" ", "-")
-                folder.mkdir(parents=True, exist_ok=True)
-            minutes = None if deadline is None else max((deadline - time.monotonic()) / 60, 1e-3)
-            options = TrainingOptions(
-                max_epochs=self.max_epochs,
-                stop_after=None if validation is not None or not recipe.epochs else recipe.epochs,
-                max_minutes=minutes,
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                patience=self.patience if validation is not None else None,
-                warmup=0.1,
-                seed=seed,
-            )
-            result = train(
-                objective, options, directory=folder, progress=self.progress, interrupt=interrupt,
-                label=f"{name} of {members}",
-            )  # fmt: skip
-            self.history_.append(
-                {"name": name, "best_epoch": result.best_epoch, "stopped": result.stopped, "epochs": result.history}
-            )
-            networks.append(network)
-            if objective.validated:
-                moves.append(objective.validated)
-            if interrupt.requested:
-                break
-        return Fitted(recipe, features.statistics, linear, scales, tuple(networks)), moves
-
-    def _network(self, features: Features) -> ForecastNetwork:
-        return ForecastNetwork(
-            features.row_width, features.head_width, features.future.shape[1], features.categories, self.horizon,
-            len(self.quantiles), self.hidden_size, self.num_layers, self.dropout,
-        )  # fmt: skip
-
-    def _choose_baseline(self, panel: Panel, split: Split, periods: Sequence[int]) -> tuple[int, float]:
-        """The naive forecast that does best on training rows, and its mean absolute error there one season ahead."""
-        values, errors = _filled(panel), {}
-        for m in (0, *periods):
-            apart = [np.abs(values[a + max(m, 1) : a + n] - values[a : a + n - max(m, 1)])
-                     for a, n in zip(panel.offsets[:-1], split.known, strict=True) if n > max(m, 1)]  # fmt: skip
-            origins, _ = split.validation(panel)
-            at = origins.numpy() if len(origins) else panel.offsets[:-1] + split.known - 1 - self.horizon
-            starts = panel.offsets[np.searchsorted(panel.offsets, at, side="right") - 1]
-            miss = naive(values, at, starts, self.horizon, m) - values[_rows(at, self.horizon, panel)]
-            if apart:
-                errors[m] = (float(np.abs(miss).mean()), float(np.concatenate(apart).mean()))
-        season = min(errors, key=lambda m: errors[m][0])
-        return season, errors[season][1]
 
     # ------------------------------------------------------------------ forecasting
     def predict(self, table: Any) -> Any:
@@ -447,11 +288,11 @@ class Forecaster(BaseEstimator):
         origins = np.concatenate(found)
         forecast, quantiles = self._forecast(panel, origins)
         series = np.searchsorted(panel.offsets, origins, side="right") - 1
-        base = naive(_filled(panel), origins, panel.offsets[series], self.horizon, self.baseline_season_)
+        base = naive(filled(panel), origins, panel.offsets[series], self.horizon, self.baseline_season_)
         return Backtest(
             panel=panel,
             origins=origins,
-            truth=panel.target[_rows(origins, self.horizon, panel)],
+            truth=panel.target[rows_after(origins, self.horizon, panel)],
             forecast=forecast,
             quantiles=quantiles,
             levels=tuple(float(q) for q in self.quantiles),
@@ -504,23 +345,16 @@ class Forecaster(BaseEstimator):
         ends = np.zeros(len(panel), np.int64)
         series = np.searchsorted(panel.offsets, origins, side="right") - 1
         np.maximum.at(ends, series, origins + 1 - panel.offsets[series])
-        with _threads(self.threads), torch.no_grad():
+        with cpu_threads(self.threads):
             features = Features(panel, fitted.recipe, self.horizon, fitted.statistics, fit_ends=ends)
-            at = torch.from_numpy(origins)
-            correction = torch.stack([corrections(member, features, at) for member in fitted.members]).mean(0).cpu()
-            correction = fitted.recipe.weight * correction
-            linear = torch.cat([fitted.linear(features.head(rows), features.lead(rows)) for rows in at.split(4_096)])
-            mean = features.reference(at) + linear + fitted.scales.change * correction[..., 0]
-            spread = fitted.scales.change[:, None] * (fitted.scales.quantiles + correction[..., 1:])
-            # Independently learned quantiles may cross; sorting them never makes them worse (Chernozhukov et al. 2010).
-            quantiles = (mean[..., None] + spread).sort(-1).values
-        return features.in_units(mean.double().numpy(), series), features.in_units(quantiles.double().numpy(), series)
+            mean, quantiles = fitted.forecast(features, torch.from_numpy(origins))
+        return features.in_units(mean.numpy(), series), features.in_units(quantiles.numpy(), series)
 
     def _panel(self, table: Any) -> Panel:
         if not hasattr(self, "fitted_"):
             raise NotFittedError("this Forecaster is not fitted yet: call fit with a table first")
         return Panel.from_table(
-            read_table(table), self.roles_, gaps=self.gaps, duplicates=self.duplicates,  # pyright: ignore[reportArgumentType]
+            read_table(table), self.roles_, gaps=self.gaps, duplicates=self.duplicates,
             frequency=self.frequency_, categories=self.categories_,
         )  # fmt: skip
 
@@ -573,33 +407,8 @@ class Forecaster(BaseEstimator):
         Raises:
             ModelFolderError: the folder exists and is not to be, or cannot be, replaced.
         """
-        fitted = self.fitted_
-        weights = {"linear.weight": fitted.linear.weight, "linear.bias": fitted.linear.bias,
-                   "scales.change": fitted.scales.change, "scales.quantiles": fitted.scales.quantiles}  # fmt: skip
-        for k, member in enumerate(fitted.members):
-            weights |= {f"members.{k}.{name}": value.cpu() for name, value in member.state_dict().items()}
-        parameters = {name: list(v) if isinstance(v, tuple) else v for name, v in self.get_params().items()}
-        config = {
-            "parameters": parameters,
-            "recipe": fitted.recipe.to_dict(),
-            "statistics": fitted.statistics.to_dict(),
-            "frequency": self.frequency_.to_dict(),
-            "categories": {name: list(values) for name, values in self.categories_.items()},
-            "time": self.roles_.time,
-            "baseline_season": self.baseline_season_,
-            "naive_error": self.naive_error_,
-            "trained_until": self.trained_until_,
-            "rows": self.rows_,
-            "series": self.series_,
-            "networks": len(fitted.members),
-            "notes": list(self.notes_),
-            "history": self.history_,
-        }
         scores = {"validation": self.validation_, **(metrics or {})}
-        return write_folder(
-            path, task="forecast", weights=weights, config=config, metrics=scores, card=self._card(scores),
-            overwrite=overwrite, extra=dict(extra or {}),
-        )  # fmt: skip
+        return storage.write(self, path, scores, overwrite, dict(extra or {}))
 
     @classmethod
     def load(cls, path: str | Path | ModelFolder) -> Self:
@@ -608,107 +417,7 @@ class Forecaster(BaseEstimator):
         Raises:
             ModelFolderError: the folder is missing, damaged, altered, of a newer format or of another task.
         """
-        folder = path if isinstance(path, ModelFolder) else read_folder(path)
-        if folder.task != "forecast":
-            raise ModelFolderError(f"{folder.path} holds a model of the task {folder.task!r}, not of 'forecast'")
-        config, weights = folder.config, folder.weights
-        known = set(cls().get_params())
-        parameters = config["parameters"]
-        if set(parameters) != known:
-            wrong = sorted(set(parameters) ^ known)
-            raise ModelFolderError(f"{folder.path}: config.json does not fit this version: {', '.join(wrong)}")
-        model = cls(**parameters)
-        model.frequency_ = Frequency.from_dict(config["frequency"])
-        model.categories_ = {name: tuple(values) for name, values in config["categories"].items()}
-        model.roles_ = replace(model._roles(), time=config["time"])
-        model.baseline_season_, model.naive_error_ = config["baseline_season"], config["naive_error"]
-        model.trained_until_, model.notes_ = config["trained_until"], tuple(config["notes"])
-        model.rows_, model.series_ = config["rows"], config["series"]
-        model.history_, model.interrupted_ = config["history"], False
-        model.validation_ = folder.metrics.get("validation", {})
-        model.recipe_ = Recipe.from_dict(config["recipe"])
-        statistics = Statistics.from_dict(config["statistics"])
-        linear = Linear(weights["linear.weight"], weights["linear.bias"])
-        scales = Scales(weights["scales.change"], weights["scales.quantiles"])
-        members = []
-        for k in range(config["networks"]):
-            own = {n.removeprefix(f"members.{k}."): v for n, v in weights.items() if n.startswith(f"members.{k}.")}
-            future = own["future.weight"].shape[1] if "future.weight" in own else 0
-            categories = tuple(len(v) for n, v in model.categories_.items() if n in model.recipe_.covariates)
-            network = ForecastNetwork(
-                statistics.rows.shape[1], statistics.head.shape[1], future, categories, model.horizon,
-                len(model.quantiles), model.hidden_size, model.num_layers, model.dropout,
-            )  # fmt: skip
-            network.load_state_dict(own)
-            members.append(network.eval())
-        model.fitted_ = Fitted(model.recipe_, statistics, linear, scales, tuple(members))
-        return model
-
-    def _card(self, scores: Mapping[str, Any]) -> str:
-        lines = [
-            f"# Forecasts of {self.target}",
-            "",
-            f"A gatewise forecaster: {self.horizon} steps ({self.frequency_.name}) ahead, "
-            f"{len(self.fitted_.members)} LSTM networks of {self.hidden_size} cells on a linear part.",
-            f"Trained on {self.rows_} rows of {self.series_} series up to {self.trained_until_}, seed {self.seed}.",
-            "",
-            "## What was found",
-            *(f"- {note}" for note in self.notes_),
-            "",
-            "## Scores",
-        ]
-        for name, values in scores.items():
-            lines += [f"- {name}: " + ", ".join(f"{k} {v:.4g}" for k, v in values.items() if isinstance(v, float))]
-        return "\n".join([*lines, "", "Use: `gatewise predict <this folder> DATA --out FILE`", ""])
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that torch does not know or this machine lacks, with `ConfigurationError`."""
-    try:
-        kind = torch.device(device)
-    except RuntimeError as error:
-        raise ConfigurationError(f'device is "{device}", expected "cpu" or "cuda"') from error
-    if kind.type not in ("cpu", "cuda"):
-        raise ConfigurationError(f'device is "{device}", expected "cpu" or "cuda"')
-    if kind.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError(f'device is "{device}", but this machine has no CUDA device that torch can use')
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _start_from(network: ForecastNetwork, old: ForecastNetwork) -> None:
-    new, given = network.state_dict(), old.state_dict()
-    different = [n for n in new if n not in given or given[n].shape != new[n].shape]
-    if different:
-        raise ConfigurationError(
-            f"the model to start from has other shapes ({', '.join(different[:3])}): it was trained with other sizes, "
-            "covariates or another recipe; leave out --init-from or use the same options"
-        )
-    network.load_state_dict(given)
-
-
-def _filled(panel: Panel) -> np.ndarray:
-    """The target with missing values carried forward within each series `[N]`."""
-    values = panel.target.copy()
-    for i in range(len(panel)):
-        part = values[panel.series(i)]
-        last = np.maximum.accumulate(np.where(np.isnan(part), -1, np.arange(len(part))))
-        part[:] = np.where(last >= 0, part[np.maximum(last, 0)], np.nan)
-    return np.nan_to_num(values, nan=0.0)
-
-
-def _rows(origins: np.ndarray, horizon: int, panel: Panel) -> np.ndarray:
-    """The rows `[O, L]` after each origin `[O]`, cut at the end of the table."""
-    return np.minimum(origins[:, None] + np.arange(1, horizon + 1), len(panel.times) - 1)
+        return storage.read(cls(), path if isinstance(path, ModelFolder) else read_folder(path))
 
 
 def _like(table: pa.Table, given: Any) -> Any:

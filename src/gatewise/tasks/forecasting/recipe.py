@@ -20,6 +20,7 @@ class Recipe:
         penalty: of the ridge regression, for each training row, on features of unit variance.
         covariates: names of the past, future and static covariates that helped on validation.
         weight: the share, 0 to 1, of the LSTM's correction that validation supports.
+        spread: the factor on the quantiles' distance from the middle that makes them cover what they claim.
         epochs: for how many epochs the final members train.
     """
 
@@ -31,6 +32,7 @@ class Recipe:
     penalty: float
     covariates: tuple[str, ...]
     weight: float = 1.0
+    spread: float = 1.0
     epochs: int = 0
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,35 @@
+# Every command sets up what it needs; a second run reinstalls nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= demo
+
+.PHONY: demo test check format clean
+.DELETE_ON_ERROR:
+
+# Without a network to fetch the newest pip, the one that comes with Python does as well.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed  ## train a forecaster on the airline data, evaluate it, write its report
+	$(BIN)/gatewise train forecast src/gatewise/data/airline.csv --target passengers --horizon 12 --holdout 12 \
+		--out $(OUT)/airline --overwrite
+	$(BIN)/gatewise predict $(OUT)/airline src/gatewise/data/airline.csv --out $(OUT)/airline-1961.csv
+
+test: $(VENV)/.installed  ## the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed  ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist

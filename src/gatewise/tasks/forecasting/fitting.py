@@ -1,0 +1,298 @@
+"""Fitting: networks trained on the training part to learn what helps, then the members trained on every row.
+
+Legend: S series, O origins, L leads, Q quantiles.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.data.panel import Panel
+from gatewise.errors import ConfigurationError
+from gatewise.tasks.forecasting.features import Features, Statistics
+from gatewise.tasks.forecasting.linear import Linear, Moments
+from gatewise.tasks.forecasting.network import ForecastNetwork
+from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
+from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.scores import Scores, naive
+from gatewise.tasks.forecasting.selection import Split
+from gatewise.training import Interrupt, TrainingOptions, train
+
+WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
+CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
+SCOUTS = 2  # networks trained on the training part alone, to learn for how long and how far to trust them
+NARROWEST, WIDEST = 0.5, 4.0  # by which validation may scale the quantiles' distance from the median
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What forecasts are made with: one linear part, the size of its residuals, and the networks that correct it."""
+
+    recipe: Recipe
+    statistics: Statistics
+    linear: Linear
+    scales: Scales
+    members: tuple[ForecastNetwork, ...]
+
+    @torch.no_grad()
+    def forecast(self, features: Features, origins: Tensor, context: int | None = None) -> tuple[Tensor, Tensor]:
+        """Standardised means `[O, L]` and quantiles `[O, L, Q]`, in double precision, from sorted origins `[O]`."""
+        own = [corrections(member, features, origins, context) for member in self.members]
+        correction = self.recipe.weight * torch.stack(own).mean(0).cpu()
+        linear = torch.cat([self.linear(features.head(rows), features.lead(rows)) for rows in origins.split(4_096)])
+        mean = features.reference(origins) + linear + self.scales.change * correction[..., 0]
+        spread = self.scales.change[:, None] * (self.scales.quantiles + correction[..., 1:])
+        # Independently learned quantiles may cross; sorting them never makes them worse (Chernozhukov et al. 2010).
+        quantiles = (mean[..., None] + self.recipe.spread * spread).sort(-1).values
+        return mean.double(), quantiles.double()
+
+
+@dataclass(frozen=True)
+class Scouted:
+    """Networks of the training part with their validation error and scores, and what was found, in a sentence."""
+
+    fitted: Fitted
+    error: float
+    metrics: dict[str, Any]
+    note: str
+
+
+@dataclass
+class Fitting:
+    """One call of `fit`: what every run of it shares.
+
+    Args:
+        panel: the series.
+        split: into training and validation part.
+        horizon: L.
+        levels: of the quantiles `[Q]`.
+        sizes: keyword arguments of `ForecastNetwork` that do not follow from the data.
+        options: of every run; seed, time limit and number of epochs are set for each.
+        members: how many networks are averaged.
+        seed: from which each run's seed follows.
+        device: that the networks train on.
+        naive_season: of the naive forecast scores are held against; its error on training rows is `naive_error`.
+        naive_error: see `naive_season`.
+        interrupt: entered; ends every run.
+        deadline: of the monotonic clock, for all runs together; None for none.
+        directory: receives a folder a run.
+        progress: show bars.
+        start: networks to start from, by turns.
+        history: filled with an entry a run.
+    """
+
+    panel: Panel
+    split: Split
+    horizon: int
+    levels: tuple[float, ...]
+    sizes: dict[str, Any]
+    options: TrainingOptions
+    members: int
+    seed: int
+    device: str
+    naive_season: int
+    naive_error: float
+    interrupt: Interrupt
+    deadline: float | None = None
+    directory: Path | None = None
+    progress: bool = False
+    start: Sequence[ForecastNetwork] = ()
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def choose_covariates(self, recipe: Recipe) -> tuple[Scouted, tuple[str, ...]]:
+        """Scouts with the covariates that help on validation, and what was found.
+
+        The networks that saw all covariates tell which of them they use to good effect (their error with that one held
+        at its mean); networks with only those, and with none, are then trained as well, and the best of the three stay.
+        """
+        best = full = self.scout(recipe, "validated")
+        if not recipe.covariates or not full.metrics:
+            return best, ()
+        rises = {name: self._error_without(full.fitted, name) / full.error - 1 for name in recipe.covariates}
+        helpful = tuple(name for name, rise in rises.items() if rise > 0)
+        for some in dict.fromkeys((helpful, ())):
+            if some != recipe.covariates and not self.interrupt.requested:
+                scouted = self.scout(replace(recipe, covariates=some), f"validated with {len(some)} covariates")
+                if scouted.error < best.error:
+                    best = scouted
+        kept = best.fitted.recipe.covariates
+        notes = [
+            f'Covariate "{name}": validation error {rise:+.2%} without it; {"used" if name in kept else "left out"}.'
+            for name, rise in rises.items()
+        ]
+        return best, tuple(notes)
+
+    def scout(self, recipe: Recipe, label: str) -> Scouted:
+        """Train on the training part; find on the rest for how many epochs, and with what weight and spread, it is best."""
+        origins, ends = self.split.validation(self.panel)
+        held = (origins, ends) if len(origins) else None
+        fitted, moves = self.train(recipe, self.split.train, min(SCOUTS, self.members), label, held)
+        if not len(origins) or not moves:
+            recipe = replace(recipe, epochs=self.options.max_epochs, weight=0.5)
+            note = "There was nothing to validate on: epochs and the LSTM's weight are not chosen but set."
+            return Scouted(replace(fitted, recipe=recipe), float("inf"), {}, note)
+        features = Features(self.panel, recipe, self.horizon, fitted.statistics)
+        truth, known = features.truth(origins, ends)
+        miss = truth - fitted.linear(features.head(origins), features.lead(origins))
+        alone = lead_error(miss, known)
+        mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
+        tried = [(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS]
+        error, epochs, weight = min(tried)
+        fitted = replace(fitted, recipe=replace(recipe, epochs=epochs, weight=weight))
+        standard, quantiles = fitted.forecast(features, origins, CONTEXT)
+        spread = _spread(features.reference(origins) + truth, quantiles, known, self.levels)
+        fitted = replace(fitted, recipe=replace(fitted.recipe, spread=spread))
+        note = (
+            f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {weight:.0%} of "
+            f"the LSTM's correction after {epochs} epochs it is {error:.4g}. Quantiles were widened {spread:.2f} times."
+        )
+        return Scouted(fitted, error, self._metrics(features, origins, known, standard), note)
+
+    def train(
+        self,
+        recipe: Recipe,
+        rows: np.ndarray,
+        members: int,
+        label: str,
+        validation: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Fitted, list[list[np.ndarray]]]:
+        """Networks trained on the first `rows` `[S]` of each series; and, per run, its validated moves of each epoch."""
+        features = Features(self.panel, recipe, self.horizon, fit_ends=rows)
+        ends = self.panel.offsets[:-1] + rows
+        origins = features.origins(rows)
+        moments = Moments.of(features, origins, ends)
+        linear = Linear.fit(moments, recipe.penalty)
+        scales = _scales(moments, linear, self.levels)
+        on_device = Scales(scales.change.to(self.device), scales.quantiles.to(self.device))
+        networks, moves = [], []
+        for k in range(members):
+            seed = 1_000 * self.seed + k
+            network = self._network(features, seed, k)
+            objective = ForecastObjective(
+                features, linear, network, on_device, origins, ends, self.levels, seed, validation
+            )
+            options = replace(
+                self.options,
+                stop_after=recipe.epochs if validation is None and recipe.epochs else None,
+                patience=None if validation is None else self.options.patience,
+                max_minutes=None if self.deadline is None else max((self.deadline - time.monotonic()) / 60, 1e-3),
+                seed=seed,
+            )
+            name = f"{label} {k + 1}"
+            folder = None
+            if self.directory is not None:
+                folder = self.directory / name.replace(" ", "-")
+                folder.mkdir(parents=True, exist_ok=True)
+            result = train(
+                objective, options, directory=folder, progress=self.progress, interrupt=self.interrupt,
+                label=f"{name} of {members}",
+            )  # fmt: skip
+            self.history.append(
+                {"name": name, "best_epoch": result.best_epoch, "stopped": result.stopped, "epochs": result.history}
+            )
+            networks.append(network)
+            if objective.validated:
+                moves.append(objective.validated)
+            if self.interrupt.requested:
+                break
+        return Fitted(recipe, features.statistics, linear, scales, tuple(networks)), moves
+
+    def _network(self, features: Features, seed: int, k: int) -> ForecastNetwork:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network = ForecastNetwork(
+                features.row_width, features.head_width, features.future.shape[1], features.categories, self.horizon,
+                len(self.levels), **self.sizes,
+            )  # fmt: skip
+        if self.start:
+            given, own = self.start[k % len(self.start)].state_dict(), network.state_dict()
+            different = [n for n in own if n not in given or given[n].shape != own[n].shape]
+            if different:
+                raise ConfigurationError(
+                    f"the model to start from has other shapes ({', '.join(different[:3])}): it was trained with other "
+                    "sizes, covariates or another recipe; leave out --init-from or use the same options"
+                )
+            network.load_state_dict(given)
+        return network.to(self.device)
+
+    def _error_without(self, fitted: Fitted, name: str) -> float:
+        origins, ends = self.split.validation(self.panel)
+        features = Features(self.panel, fitted.recipe, self.horizon, fitted.statistics)
+        truth, known = features.truth(origins, ends)
+        mean, _ = fitted.forecast(features.without(name), origins, CONTEXT)
+        return lead_error(features.reference(origins) + truth - mean.float(), known)
+
+    def _metrics(self, features: Features, origins: Tensor, known: Tensor, standard: Tensor) -> dict[str, Any]:
+        panel, at = self.panel, origins.numpy()
+        series = np.searchsorted(panel.offsets, at, side="right") - 1
+        truth = np.where(known.numpy(), panel.target[rows_after(at, self.horizon, panel)], np.nan)
+        forecast = features.in_units(standard.numpy(), series)
+        base = naive(filled(panel), at, panel.offsets[series], self.horizon, self.naive_season)
+        return {
+            **Scores.of(truth, forecast, naive_error=self.naive_error).to_dict(),
+            "baseline": Scores.of(truth, base, naive_error=self.naive_error).to_dict(),
+        }
+
+
+def choose_baseline(panel: Panel, split: Split, horizon: int, periods: Sequence[int]) -> tuple[int, float]:
+    """The naive forecast that does best on validation, and its mean absolute error one season ahead on training rows."""
+    values, errors = filled(panel), {}
+    origins, _ = split.validation(panel)
+    at = origins.numpy() if len(origins) else panel.offsets[:-1] + split.known - 1 - horizon
+    starts = panel.offsets[np.searchsorted(panel.offsets, at, side="right") - 1]
+    truth = panel.target[rows_after(at, horizon, panel)]
+    for m in (0, *periods):
+        step = max(m, 1)
+        apart = [np.abs(values[a + step : a + n] - values[a : a + n - step])
+                 for a, n in zip(panel.offsets[:-1], split.known, strict=True) if n > step]  # fmt: skip
+        if apart:
+            miss = np.abs(naive(values, at, starts, horizon, m) - truth)
+            error = float(np.nanmean(miss)) if not np.isnan(miss).all() else float(m)
+            errors[m] = (error, float(np.concatenate(apart).mean()))
+    season = min(errors, key=lambda m: errors[m][0])
+    return season, errors[season][1]
+
+
+def filled(panel: Panel) -> np.ndarray:
+    """The target with missing values carried forward within each series `[N]`; 0 before the first known one."""
+    values = panel.target.copy()
+    for i in range(len(panel)):
+        part = values[panel.series(i)]
+        last = np.maximum.accumulate(np.where(np.isnan(part), -1, np.arange(len(part))))
+        part[:] = np.where(last >= 0, part[np.maximum(last, 0)], 0.0)
+    return values
+
+
+def rows_after(origins: np.ndarray, horizon: int, panel: Panel) -> np.ndarray:
+    """The rows `[O, L]` after each origin `[O]`, cut at the end of the table."""
+    return np.minimum(origins[:, None] + np.arange(1, horizon + 1), len(panel.times) - 1)
+
+
+def _scales(moments: Moments, linear: Linear, levels: Sequence[float]) -> Scales:
+    """The size of changes, and the linear part's residuals as if they were normal: where the quantiles start."""
+    change = (moments.yy / moments.count.clamp(min=1)).sqrt().clamp(min=1e-6).float()
+    residual = moments.error(linear.weight.double(), linear.bias.double()).sqrt().float()
+    normal = torch.special.ndtri(torch.tensor(levels, dtype=torch.float64)).float()
+    return Scales(change, (residual / change)[:, None] * normal)
+
+
+def _spread(truth: Tensor, quantiles: Tensor, known: Tensor, levels: Sequence[float]) -> float:
+    """The factor on the quantiles' distance from their middle at which the outermost pair covers as much of the
+    validation part as it claims: split conformal prediction (Vovk et al. 2005) with one factor for all.
+
+    Networks that fit their training rows well believe themselves too sure; only rows they have not seen can tell.
+    """
+    if len(levels) < 2:
+        return 1.0
+    low, high = quantiles[..., 0], quantiles[..., -1]
+    middle, half = (low + high) / 2, ((high - low) / 2).clamp(min=1e-9)
+    ratio = ((truth - middle).abs() / half)[known]
+    return float(
+        torch.quantile(ratio[:: max(1, len(ratio) // 1_000_000)], levels[-1] - levels[0]).clamp(NARROWEST, WIDEST)
+    )
