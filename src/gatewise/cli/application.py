@@ -1,0 +1,255 @@
+"""The commands: what they are called, take and say in their help; and how they fail.
+
+Nothing here imports torch: `--help`, `--version` and mistakes of spelling answer at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gatewise.cli.options import with_options
+from gatewise.cli.output import print_error, print_facts, print_json, print_note
+from gatewise.cli.train import (
+    INTERRUPTED,
+    Destination,
+    classify_parameters,
+    forecast_parameters,
+    train_classify,
+    train_forecast,
+)
+from gatewise.errors import ConfigurationError, GatewiseError
+from gatewise.version import __version__
+
+REFUSED = 2
+# typer ships its own copy of click from some version on; this is the class that both raise for wrong usage
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+Given = Mapping[str, str | Sequence[str] | bool | None]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder that `gatewise train` wrote.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="The model folder to make. (required)", rich_help_panel="Output"),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the model folder that is there.", rich_help_panel="Output")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Leave out progress and notes.", rich_help_panel="Output")]
+TrainJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel="Output")
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE.toml", rich_help_panel="Run",
+        help="Settings from a file, by the names of the options with underscores, such as the train.toml of an "
+        "earlier training; the command line wins.",
+    ),
+]  # fmt: skip
+
+app = typer.Typer(
+    name="gatewise",
+    help="LSTM for sequences in files: train, evaluate, predict, report.",
+    epilog="Begin with: gatewise train forecast --help",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+train_app = typer.Typer(help="Train a model on a file.", rich_markup_mode="rich")
+app.add_typer(train_app, name="train")
+
+
+def _stoppable(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, with a sentence instead of a traceback when Ctrl-C ends it."""
+
+    @wraps(command)
+    def stoppable(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except KeyboardInterrupt:
+            print_note("interrupted: nothing was written")
+            return INTERRUPTED
+
+    return stoppable
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"gatewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@train_app.callback(invoke_without_command=True)
+def _train(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def _forecast(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A .csv, .tsv or .parquet table: one row a time stamp (and series).")
+    ],
+    given: Given,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json: TrainJson = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> int:
+    """Train a forecaster: N steps ahead of one column of a table, with quantiles."""
+    return train_forecast(data, given, config, _destination(out, overwrite, json, quiet))
+
+
+def _classify(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A .ts file, or a table with one row a time step of a sequence.")
+    ],
+    given: Given,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json: TrainJson = False,
+    quiet: Quiet = False,
+    config: Config = None,
+) -> int:
+    """Train a classifier: a label for each sequence, of any length and number of channels."""
+    return train_classify(data, given, config, _destination(out, overwrite, json, quiet))
+
+
+def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> Destination:
+    if out is None:
+        raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
+    return Destination(out, overwrite, as_json, quiet)
+
+
+FORECAST_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise train forecast airline.csv --target passengers --horizon 12 --out airline
+
+gatewise train forecast shops.csv --target sales --horizon 7 --id shop --future holiday,price --holdout 28 --out shops
+
+gatewise train forecast airline.csv --config airline/train.toml --seed 1 --out airline-1"""
+CLASSIFY_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise train classify vowels_TRAIN.ts --test vowels_TEST.ts --out vowels
+
+gatewise train classify strokes.parquet --id stroke --label letter --channels x,y --out letters"""
+
+train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
+train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))
+
+
+@app.command("evaluate", epilog="Example: gatewise evaluate airline new-months.csv --windows 3 --json")
+@_stoppable
+def _evaluate(
+    model: Model,
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Data with the truth, in the form of the training data.")
+    ],
+    windows: Annotated[int, typer.Option(metavar="N", help="Forecasts: score the last N horizons of each series.")] = 1,
+    json: Json = False,
+) -> None:
+    """Score a model on data with the truth, beside a baseline."""
+    from gatewise.cli.trained import evaluate
+
+    evaluate(model, data, windows, json)
+
+
+@app.command("predict", epilog="Example: gatewise predict airline airline.csv --out next-year.csv")
+@_stoppable
+def _predict(
+    model: Model,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Series to go on with, or sequences to classify.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The table to write: .csv, .tsv or .parquet.")],
+    json: Json = False,
+) -> None:
+    """Write forecasts, or labels and their probabilities, to a table."""
+    from gatewise.cli.trained import predict
+
+    predict(model, data, out, json)
+
+
+@app.command("report", epilog="Example: gatewise report airline new-months.csv --out new-months.html")
+@_stoppable
+def _report(
+    model: Model,
+    data: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DATA]", help="Data to show the model at work on; else those of the training."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Where to write it; else report.html in the model folder.")
+    ] = None,
+    windows: Annotated[
+        int, typer.Option(metavar="N", help="Forecasts: score the last N horizons, where they lie after the training.")
+    ] = 1,
+    json: Json = False,
+) -> None:
+    """Write a model's report: one HTML file with scores, plots and a look into the cell."""
+    from gatewise.cli.trained import report
+
+    report(model, data, out, windows, json)
+
+
+@app.command("doctor")
+@_stoppable
+def _doctor(json: Json = False) -> None:
+    """Say what this installation runs on: versions, backends, threads, devices."""
+    from gatewise.cli.doctor import examine, facts
+
+    found = examine()
+    if json:
+        print_json(found)
+    else:
+        print_facts(facts(found))
+
+
+def _usage_message(error: Any) -> str:
+    """What typer found wrong, in this program's manner, with where to look."""
+    message = error.format_message().rstrip(".")
+    possible = getattr(error, "possibilities", None)
+    if possible:
+        message = f"{error.message}: did you mean {' or '.join(sorted(possible))}?"
+    command = error.ctx.command_path if error.ctx is not None else "gatewise"
+    return f"{message} (see {command} --help)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code.
+
+    0: done. 2: something given cannot be used; one message on stderr says what, and nothing is written. 130: stopped
+    by Ctrl-C or SIGTERM. 1: whoever read the output has gone.
+    """
+    try:
+        code = app(args=argv, prog_name="gatewise", standalone_mode=False)
+        sys.stdout.flush()
+    except GatewiseError as error:
+        print_error(str(error))
+        return REFUSED
+    except UsageError as error:
+        print_error(_usage_message(error))
+        return REFUSED
+    except BrokenPipeError:
+        # python would complain once more when it flushes stdout at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f': "{error.filename}"' if error.filename else ""
+        print_error(f"{error.strerror or error}{where}")
+        return REFUSED
+    return code if isinstance(code, int) else 0

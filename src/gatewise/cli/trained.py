@@ -1,0 +1,147 @@
+"""What is done with a trained model: `gatewise evaluate`, `gatewise predict`, `gatewise report`."""
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewise.cli.output import print_facts, print_json, print_metrics, print_note
+from gatewise.errors import ConfigurationError, DataError, ModelFolderError
+
+REPORT_CONTENT = "report.json"  # what the report of the training says, to be drawn again
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from gatewise.reports import Report
+    from gatewise.tasks import Classifier
+
+
+def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
+    """Score a model on data with the truth, beside its baseline."""
+    from gatewise.tasks import Forecaster, load
+
+    estimator = load(model)
+    with _warnings_on_stderr():
+        if isinstance(estimator, Forecaster):
+            task, metrics = "forecast", estimator.evaluate(_table(data), windows=windows)
+        elif windows != 1:
+            raise ConfigurationError("--windows is for forecasts; this model classifies whole sequences")
+        else:
+            task, metrics = "classify", _evaluate(estimator, data)
+    if as_json:
+        print_json({"task": task, "model": str(model), "data": str(data), **metrics})
+    else:
+        print_metrics(metrics, f"{model} on {data}")
+
+
+def predict(model: Path, data: Path, out: Path, as_json: bool) -> None:
+    """Write a model's forecasts, or the labels and probabilities of sequences, to a table file."""
+    from gatewise.data.table import SUFFIXES, write_table
+    from gatewise.tasks import Forecaster, load
+
+    # known before the work as well as after it
+    _check_file(out, SUFFIXES)
+    estimator = load(model)
+    with _warnings_on_stderr():
+        if isinstance(estimator, Forecaster):
+            task, table = "forecast", estimator.predict(_table(data))
+        else:
+            task, table = "classify", _classified(estimator, data)
+    write_table(table, out)
+    if as_json:
+        found = {"rows": table.num_rows, "columns": table.column_names}
+        print_json({"task": task, "model": str(model), "data": str(data), "out": str(out), **found})
+    else:
+        print_facts({"predictions": str(out), "rows": str(table.num_rows), "columns": ", ".join(table.column_names)})
+
+
+def report(model: Path, data: Path | None, out: Path | None, windows: int, as_json: bool) -> None:
+    """Write the HTML report of a model, with forecasts or a confusion matrix where there is data."""
+    from gatewise.reports import write_report
+    from gatewise.reports.classification import classification_report
+    from gatewise.reports.forecast import forecast_report
+    from gatewise.tasks import Forecaster, load
+
+    goal = model / "report.html" if out is None else out
+    if out is not None:
+        _check_file(out, (".html", ".htm"))
+    estimator = load(model)
+    with _warnings_on_stderr():
+        if isinstance(estimator, Forecaster):
+            table = None if data is None else _table(data)
+            task, content = "forecast", forecast_report(estimator, table, windows=windows)
+        else:
+            task, content = "classify", classification_report(estimator, data)
+    if data is None:
+        content = _kept(model) or content
+    write_report(content, goal)
+    if as_json:
+        print_json({"task": task, "model": str(model), "report": str(goal)})
+    else:
+        print_facts({"report": str(goal)})
+
+
+def _kept(model: Path) -> "Report | None":
+    """The report of the training, which `train` leaves in the folder with the plots of its data."""
+    from gatewise.reports import Report
+
+    path = model / REPORT_CONTENT
+    if not path.is_file():
+        return None
+    try:
+        return Report.from_dict(json.loads(path.read_bytes()))
+    except ValueError as error:
+        raise ModelFolderError(f"{path} was altered: {error}. Delete it for a report without plots of data.") from error
+
+
+def _check_file(path: Path, suffixes: Sequence[str]) -> None:
+    """That a file can be written under this name, before any work."""
+    if path.suffix.lower() not in suffixes:
+        raise ConfigurationError(f'cannot write "{path}": the name must end in one of {", ".join(suffixes)}')
+    if path.is_dir():
+        raise ConfigurationError(f'cannot write "{path}": it is a folder; give the name of a file')
+    if not path.parent.is_dir():
+        raise ConfigurationError(f'cannot write "{path}": the folder "{path.parent}" does not exist; create it first')
+
+
+def _table(data: Path) -> "pa.Table":
+    from gatewise.data import read_table
+
+    if data.suffix.lower() == ".ts":
+        raise DataError(
+            f'"{data}" is a .ts file of sequences, but this model forecasts a table: give a .csv or .parquet'
+        )
+    return read_table(data)
+
+
+def _classified(classifier: "Classifier", data: Path) -> "pa.Table":
+    """One row a sequence: its id (or number, from 0), the label, and the probability of each class."""
+    import pyarrow as pa
+
+    sequences = classifier.sequences(data)
+    probabilities = classifier.predict_proba(sequences)
+    names = list(sequences.ids) if sequences.ids is not None else list(range(len(sequences)))
+    columns: dict[str, Any] = {
+        "sequence": pa.array(names),
+        "label": pa.array(classifier.classes_[probabilities.argmax(1)].tolist()),
+    }
+    for k, label in enumerate(classifier.classes_):
+        columns[f"p_{label}"] = pa.array(probabilities[:, k])
+    return pa.table(columns)
+
+
+def _evaluate(classifier: "Classifier", data: Path) -> dict[str, Any]:
+    metrics = classifier.evaluate(data)
+    return {**metrics, "baseline": {"name": classifier.baseline_name_, **metrics["baseline"]}}
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        print_note(f"note: {text}")

@@ -1,0 +1,36 @@
+"""An estimator's scores as a table: the model in the first row, its baseline in the second."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gatewise.reports.content import Metric, MetricsTable
+
+# Name in code -> (name in print, which direction is better), in the order of the columns.
+_COLUMNS: Mapping[str, Metric] = {
+    "mae": Metric("MAE"),
+    "rmse": Metric("RMSE"),
+    "mape": Metric("MAPE %"),
+    "mase": Metric("MASE"),
+    "pinball": Metric("pinball loss"),
+    "accuracy": Metric("accuracy", "higher"),
+    "balanced_accuracy": Metric("balanced accuracy", "higher"),
+    "f1_macro": Metric("macro F1", "higher"),
+    "log_loss": Metric("log loss"),
+}
+
+
+def metrics_table(scores: Mapping[str, Any], baseline_name: str) -> MetricsTable | None:
+    """The metrics that `scores` holds, beside those under its key "baseline"; None when it holds none.
+
+    >>> table = metrics_table({"mae": 2.0, "baseline": {"mae": 3.0}}, "persistence")
+    >>> table.rows, table.values
+    (('gatewise', 'persistence'), ((2.0,), (3.0,)))
+    """
+    names = [name for name in _COLUMNS if scores.get(name) is not None]
+    if not names:
+        return None
+    methods = {"gatewise": scores}
+    if scores.get("baseline"):
+        methods[baseline_name] = scores["baseline"]
+    values = tuple(tuple(found.get(name) for name in names) for found in methods.values())
+    return MetricsTable(tuple(methods), tuple(_COLUMNS[name] for name in names), values)
