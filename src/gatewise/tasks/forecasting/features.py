@@ -296,10 +296,12 @@ def calendar(times: np.ndarray, frequency: Frequency, periods: tuple[int, ...], 
         steps, _ = frequency.locate(np.datetime64("1970-01-01", "us"), times)
     else:
         steps = times // frequency.count
-    angles = [(2 * np.pi * k / m) * (steps % m) for m in periods for k in range(1, min(HARMONICS, m // 2) + 1)]
+    angles: list[np.ndarray] = [
+        (2 * np.pi * k / m) * (steps % m) for m in periods for k in range(1, min(HARMONICS, m // 2) + 1)
+    ]
     if yearly:
         since = (times - times.astype("datetime64[Y]")).astype("timedelta64[us]").astype(np.int64)
-        angles.append(2 * np.pi * since / YEAR)
+        angles.append(since.astype(np.float64) * (2 * np.pi / YEAR))
     return [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
 
 
@@ -357,7 +359,7 @@ def _lagged(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:
 
 def _running_mean(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:
     """The mean of the newest `m` values of the series, of fewer where it has just begun."""
-    total = np.append(0.0, np.cumsum(values))
+    total = np.concatenate([[0.0], np.cumsum(values)])
     rows = np.arange(len(values))
     first = np.maximum(rows + 1 - m, start)
     return (total[rows + 1] - total[first]) / (rows + 1 - first)

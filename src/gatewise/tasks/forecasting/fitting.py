@@ -129,7 +129,7 @@ class Fitting:
         return best, tuple(notes)
 
     def scout(self, recipe: Recipe, label: str) -> Scouted:
-        """Train on the training part; find on the rest for how many epochs, and with what weight and spread, it is best."""
+        """Train on the training part; find on the rest how many epochs, what weight and what spread are best."""
         origins, ends = self.split.validation(self.panel)
         held = (origins, ends) if len(origins) else None
         fitted, moves = self.train(recipe, self.split.train, min(SCOUTS, self.members), label, held)
@@ -149,8 +149,9 @@ class Fitting:
         spread = _spread(features.reference(origins) + truth, quantiles, known, self.levels)
         fitted = replace(fitted, recipe=replace(fitted.recipe, spread=spread))
         note = (
-            f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {weight:.0%} of "
-            f"the LSTM's correction after {epochs} epochs it is {error:.4g}. Quantiles were widened {spread:.2f} times."
+            f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {weight:.0%} "
+            f"of the LSTM's correction after {epochs} epochs it is {error:.4g}. "
+            f"Quantiles are {spread:.2f} times as wide as trained."
         )
         return Scouted(fitted, error, self._metrics(features, origins, known, standard), note)
 
@@ -162,7 +163,7 @@ class Fitting:
         label: str,
         validation: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Fitted, list[list[np.ndarray]]]:
-        """Networks trained on the first `rows` `[S]` of each series; and, per run, its validated moves of each epoch."""
+        """Networks trained on the first `rows` `[S]` of each series; per run, its validated moves of each epoch."""
         features = Features(self.panel, recipe, self.horizon, fit_ends=rows)
         ends = self.panel.offsets[:-1] + rows
         origins = features.origins(rows)
@@ -241,7 +242,7 @@ class Fitting:
 
 
 def choose_baseline(panel: Panel, split: Split, horizon: int, periods: Sequence[int]) -> tuple[int, float]:
-    """The naive forecast that does best on validation, and its mean absolute error one season ahead on training rows."""
+    """The naive forecast that does best on validation, and its mean absolute error on training rows."""
     values, errors = filled(panel), {}
     origins, _ = split.validation(panel)
     at = origins.numpy() if len(origins) else panel.offsets[:-1] + split.known - 1 - horizon
@@ -293,6 +294,5 @@ def _spread(truth: Tensor, quantiles: Tensor, known: Tensor, levels: Sequence[fl
     low, high = quantiles[..., 0], quantiles[..., -1]
     middle, half = (low + high) / 2, ((high - low) / 2).clamp(min=1e-9)
     ratio = ((truth - middle).abs() / half)[known]
-    return float(
-        torch.quantile(ratio[:: max(1, len(ratio) // 1_000_000)], levels[-1] - levels[0]).clamp(NARROWEST, WIDEST)
-    )
+    some = ratio[:: max(1, len(ratio) // 1_000_000)]  # torch.quantile takes at most 16 million
+    return float(torch.quantile(some, levels[-1] - levels[0]).clamp(NARROWEST, WIDEST))

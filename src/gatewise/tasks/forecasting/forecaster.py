@@ -119,8 +119,8 @@ class Forecaster(BaseEstimator):
         self.past = past
         self.future = future
         self.static = static
-        self.gaps = gaps
-        self.duplicates = duplicates
+        self.gaps: Gaps = gaps
+        self.duplicates: Duplicates = duplicates
         self.periods = periods
         self.quantiles = quantiles
         self.hidden_size = hidden_size
@@ -229,8 +229,8 @@ class Forecaster(BaseEstimator):
             table: the history, in the form of the training table; with future covariates also the rows to forecast.
 
         Returns:
-            A table of S x L rows: the id (where there is one), time, `forecast` (the mean) and a column a quantile, in the
-            target's units; of pandas, polars or Arrow as `table` is.
+            A table of S x L rows: the id (where there is one), time, `forecast` (the mean) and a column a quantile, in
+            the target's units; of pandas, polars or Arrow as `table` is.
 
         Raises:
             DataError: the table does not fit the model.
@@ -306,7 +306,7 @@ class Forecaster(BaseEstimator):
         return self.backtest(table, windows, stride).metrics()
 
     def score(self, table: Any) -> float:
-        """1 - MAE / MAE of the naive forecast on the last horizon: 1 is perfect, 0 no better than the naive forecast."""
+        """1 - MAE / MAE of the naive forecast, on the last horizon: 1 is perfect, 0 no better than naive."""
         metrics = self.evaluate(table)
         return 1.0 - metrics["mae"] / metrics["baseline"]["mae"]
 
@@ -322,7 +322,7 @@ class Forecaster(BaseEstimator):
         length = int(panel.observed_lengths[0])
         rows = torch.arange(max(0, length - 4 * steps), length)
         network = fitted.members[0]
-        inputs = network._with_embeddings(features.rows[rows, None], features.codes[rows, None])
+        inputs = network.with_embeddings(features.rows[rows, None], features.codes[rows, None])
         gates = network.lstm.observe(inputs.to(self.device))
         last = slice(max(0, len(rows) - steps), None)
         found: dict[str, Any] = {name: gates[name][last, 0].cpu().numpy() for name in ("i", "f", "o", "c")}

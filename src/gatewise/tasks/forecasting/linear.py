@@ -18,7 +18,7 @@ CHUNK = 2_048
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over origins for each lead: counts `[L]`, features `[L, F]`, their products `[L, F, F]`, and with the truth."""
+    """Sums over origins for each lead: counts `[L]`, features `[L, F]`, products `[L, F, F]`, and with the truth."""
 
     count: Tensor
     x: Tensor
@@ -29,7 +29,7 @@ class Moments:
 
     @classmethod
     def of(cls, features: Features, origins: Sequence[np.ndarray], ends: np.ndarray) -> "Moments":
-        """The moments over `origins` (rows of each series `[O_i]`) of what is known before each series' end row `[S]`."""
+        """The moments over `origins` (rows of each series `[O_i]`) of what is known before each series' end `[S]`."""
         rows = np.concatenate([*origins, np.zeros(0, np.int64)])
         last = np.concatenate([*(np.full(len(o), e) for o, e in zip(origins, ends, strict=True)), np.zeros(0)])
         stride = max(1, len(rows) // MOST_ORIGINS)

@@ -61,13 +61,13 @@ class ForecastNetwork(nn.Module):
 
     def read(self, rows: Tensor, codes: Tensor, hx: State | None = None) -> tuple[Tensor, State]:
         """LSTM outputs `[T, B, H]` and state from rows `[T, B, F_rows]` and codes `[T, B, number of categoricals]`."""
-        return self.lstm(self._with_embeddings(rows, codes), hx)
+        return self.lstm(self.with_embeddings(rows, codes), hx)
 
     def correct(self, states: Tensor, head: Tensor, codes: Tensor, future: Tensor) -> Tensor:
-        """Corrections `[..., L, 1 + Q]` from states `[..., H]`, head `[..., F_head]` and future `[..., L, F_future]`."""
+        """Corrections `[..., L, 1 + Q]` from states `[..., H]`, head `[..., F_head]`, future `[..., L, F_future]`."""
         states = self.dropout(states)
-        far = self.far(torch.cat([states, self._with_embeddings(head[..., self.lags :], codes)], -1))
-        near = self.near(torch.cat([states, self._with_embeddings(head, codes)], -1))
+        far = self.far(torch.cat([states, self.with_embeddings(head[..., self.lags :], codes)], -1))
+        near = self.near(torch.cat([states, self.with_embeddings(head, codes)], -1))
         fade = 1.0 / torch.arange(1, self.shape[0] + 1, device=head.device)
         correction = self._per_lead(near, self.near_output * fade[:, None, None]) + self.output_bias
         if self.future is None:
@@ -80,6 +80,7 @@ class ForecastNetwork(nn.Module):
         flat = self.dropout(torch.relu(hidden)) @ weight.transpose(0, 1).flatten(1)
         return flat.unflatten(-1, self.shape)
 
-    def _with_embeddings(self, features: Tensor, codes: Tensor) -> Tensor:
+    def with_embeddings(self, features: Tensor, codes: Tensor) -> Tensor:
+        """Features `[..., F]` with the embeddings of the codes `[..., number of categoricals]` behind them."""
         looked_up = [table(codes[..., k]) for k, table in enumerate(self.embeddings)]
         return torch.cat([features, *looked_up], -1) if looked_up else features

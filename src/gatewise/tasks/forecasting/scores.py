@@ -16,7 +16,7 @@ class Scores:
     Attributes:
         mae: mean absolute error, of the median where there is one (the median minimises it; Gneiting 2011).
         rmse: root mean square error, of the mean forecast (which minimises it).
-        mape: mean absolute percentage error in per cent, of the median where there is one; None where the truth has a 0.
+        mape: mean absolute percentage error in per cent, of the median if there is one; None where the truth has a 0.
         mase: `mae` over the seasonal naive's mean absolute error on training rows (Hyndman & Koehler 2006).
         rmse_by_lead: `rmse` of each lead.
         pinball: mean pinball loss over the quantiles (Koenker & Bassett 1978); None without quantiles.
@@ -79,7 +79,7 @@ class Scores:
 
 
 def naive(values: np.ndarray, origins: np.ndarray, starts: np.ndarray, horizon: int, season: int) -> np.ndarray:
-    """The seasonal naive forecast `[O, L]` from rows `origins` `[O]` of filled `values` `[N]`; season 0: the newest value.
+    """The seasonal naive forecast `[O, L]` from rows `origins` `[O]` of filled `values` `[N]`; season 0: the newest.
 
     >>> naive(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3]), np.array([0]), 3, 2)
     array([[3., 4., 3.]])
