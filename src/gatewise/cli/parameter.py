@@ -218,15 +218,8 @@ def read_parameters(file: str, class_name: str) -> tuple[Parameter, ...]:
     Defaults must be literals or module-level names of literals, types must be among those `Kind` names, and the class's
     docstring describes them under `Args:`. Anything else is a defect of the class and raises `TypeError`.
     """
-    source = files("gatewise").joinpath(file).read_text(encoding="utf-8")
-    module = ast.parse(source)
-    constants = {
-        target.id: statement.value
-        for statement in module.body
-        if isinstance(statement, ast.Assign)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    }
+    module = _parse(file)
+    constants = _Constants(module)
     [class_] = [n for n in module.body if isinstance(n, ast.ClassDef) and n.name == class_name]
     [init] = [n for n in class_.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
     described = _described(ast.get_docstring(class_) or "")
@@ -238,8 +231,45 @@ def read_parameters(file: str, class_name: str) -> tuple[Parameter, ...]:
     return tuple(_parameter(argument, default, constants, described) for argument, default in pairs)
 
 
+def _parse(file: str) -> ast.Module:
+    return ast.parse(files("gatewise").joinpath(file).read_text(encoding="utf-8"))
+
+
+class _Constants:
+    """What the names of a module stand for, its own and those it imports from this package."""
+
+    def __init__(self, module: ast.Module) -> None:
+        self._own = {
+            target.id: statement.value
+            for statement in module.body
+            if isinstance(statement, ast.Assign)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        }
+        self._files = {
+            alias.asname or alias.name: (
+                statement.module.removeprefix("gatewise.").replace(".", "/") + ".py",
+                alias.name,
+            )
+            for statement in module.body
+            if isinstance(statement, ast.ImportFrom) and statement.module and statement.module.startswith("gatewise.")
+            for alias in statement.names
+        }
+
+    def __call__(self, expression: ast.expr) -> ast.expr:
+        """The expression a name stands for; any other expression as it is."""
+        if not isinstance(expression, ast.Name):
+            return expression
+        if expression.id in self._own:
+            return self._own[expression.id]
+        if expression.id in self._files:
+            file, name = self._files[expression.id]
+            return _Constants(_parse(file))(ast.Name(name))
+        return expression
+
+
 def _parameter(
-    argument: ast.arg, default: ast.expr | None, constants: Mapping[str, ast.expr], described: Mapping[str, str]
+    argument: ast.arg, default: ast.expr | None, constants: _Constants, described: Mapping[str, str]
 ) -> Parameter:
     if argument.annotation is None:
         raise TypeError(f"parameter {argument.arg} has no type")
@@ -258,15 +288,14 @@ def _parameter(
     kinds.sort(key=lambda kind: kind == "str")  # any text is a text, so it is tried last
     value: Any = REQUIRED
     if default is not None:
-        value = ast.literal_eval(constants.get(default.id, default) if isinstance(default, ast.Name) else default)
+        value = ast.literal_eval(constants(default))
     return Parameter(argument.arg, tuple(kinds), tuple(choices), optional, value, described.get(argument.arg, ""))
 
 
-def _union(annotation: ast.expr, constants: Mapping[str, ast.expr]) -> list[ast.expr]:
+def _union(annotation: ast.expr, constants: _Constants) -> list[ast.expr]:
+    annotation = constants(annotation)
     if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
         return [*_union(annotation.left, constants), *_union(annotation.right, constants)]
-    if isinstance(annotation, ast.Name) and annotation.id in constants:
-        return _union(constants[annotation.id], constants)
     return [annotation]
 
 

@@ -117,11 +117,12 @@ def train_classify(
 
     columns = Columns(own["id"], own["time"], own["label"], own["channels"])
     sequences = read_sequences(data, columns, labelled=True)
-    test = None if settings["test"] is None else read_sequences(Path(settings["test"]), columns, labelled=True)
+    test_file: str | None = settings["test"]
+    test = None if test_file is None else read_sequences(Path(test_file), columns, labelled=True)
     own["class_weight"] = _weights_by_label(own["class_weight"], sequences)
     classifier = Classifier(**own, progress=_progress(to))
-    if test is not None:
-        _check_test(sequences, test, settings["test"])
+    if test is not None and test_file is not None:
+        _check_test(sequences, test, test_file)
     began = time.monotonic()
     with _warnings_as_notes(to):
         classifier.fit(sequences, init_from=settings["init_from"])
@@ -134,7 +135,7 @@ def train_classify(
         held_out["baseline"] = {"name": classifier.baseline_name_, **held_out["baseline"]}
     report = classification_report(classifier, test)
     run = _Run("classify", data, to, parameters, settings, seconds)
-    return run.finish(classifier, report, held_out, f"the test file {settings['test']}")
+    return run.finish(classifier, report, held_out, f"the test file {test_file}")
 
 
 @dataclass(frozen=True)
