@@ -209,7 +209,7 @@ class Fitting:
             torch.manual_seed(seed)
             network = ForecastNetwork(
                 features.row_width, features.head_width, features.future.shape[1], features.categories, self.horizon,
-                len(self.levels), **self.sizes,
+                len(self.levels), features.recipe.season == 0, **self.sizes,
             )  # fmt: skip
         if self.start:
             given, own = self.start[k % len(self.start)].state_dict(), network.state_dict()

@@ -395,6 +395,14 @@ class Forecaster(BaseEstimator):
             raise ConfigurationError(f"validation is {self.validation!r}, expected a share between 0 and 1 or None")
         if self.periods is not None and any(m < 2 for m in self.periods):
             raise ConfigurationError(f"periods are {list(self.periods)}, expected seasonal periods of at least 2 steps")
+        # The loop's own options are checked where they are defined, before any work.
+        TrainingOptions(
+            max_epochs=self.max_epochs,
+            max_minutes=self.max_minutes,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.patience,
+        )
         check_device(self.device)
 
     # ------------------------------------------------------------------ files

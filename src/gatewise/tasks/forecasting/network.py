@@ -15,9 +15,10 @@ class ForecastNetwork(nn.Module):
     """Corrections of all leads from each row: an LSTM reads the rows, a head reads it and the newest values.
 
     The head has two paths. The far one sees the LSTM's state and the newest row; the near one also sees the newest
-    values themselves, and counts for lead l by 1 / l: what happened an hour ago says much about the next hour and
-    little about the same hour tomorrow. So many leads trained together do not cost the first one. The last layers start
-    at zero: an untrained network corrects nothing.
+    values themselves. With `fading` it counts for lead l by 1 / l: what happened an hour ago says much about the next
+    hour and little about the same hour tomorrow, so many leads trained together do not cost the first one. Where a
+    season has been taken out, the newest values are how this season differs from the last, which concerns every lead.
+    The last layers start at zero: an untrained network corrects nothing.
 
     Args:
         row_width: F_rows, read by the LSTM at every step.
@@ -26,6 +27,7 @@ class ForecastNetwork(nn.Module):
         categories: number of categories of each categorical covariate, looked up in embeddings.
         horizon: L.
         quantiles: Q.
+        fading: whether the near path counts less for far leads.
         hidden_size: H, of the LSTM and of the head.
         num_layers: of the LSTM.
         dropout: probability, on the LSTM's outputs and the head's hidden units.
@@ -39,12 +41,14 @@ class ForecastNetwork(nn.Module):
         categories: tuple[int, ...],
         horizon: int,
         quantiles: int,
+        fading: bool,
         hidden_size: int,
         num_layers: int,
         dropout: float,
     ) -> None:
         super().__init__()
         self.shape = (horizon, 1 + quantiles)
+        self.fading = fading
         widths = [min(16, round((n + 1) ** 0.5) + 1) for n in categories]
         self.embeddings = nn.ModuleList(nn.Embedding(n + 1, width) for n, width in zip(categories, widths, strict=True))
         extra = sum(widths)
@@ -68,8 +72,10 @@ class ForecastNetwork(nn.Module):
         states = self.dropout(states)
         far = self.far(torch.cat([states, self.with_embeddings(head[..., self.lags :], codes)], -1))
         near = self.near(torch.cat([states, self.with_embeddings(head, codes)], -1))
-        fade = 1.0 / torch.arange(1, self.shape[0] + 1, device=head.device)
-        correction = self._per_lead(near, self.near_output * fade[:, None, None]) + self.output_bias
+        near_output = self.near_output
+        if self.fading:
+            near_output = near_output / torch.arange(1, self.shape[0] + 1, device=head.device)[:, None, None]
+        correction = self._per_lead(near, near_output) + self.output_bias
         if self.future is None:
             return correction + self._per_lead(far, self.far_output)
         each = self.dropout(torch.relu(far[..., None, :] + self.future(future)))

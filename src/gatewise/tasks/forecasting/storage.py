@@ -84,7 +84,7 @@ def read(model: Model, folder: ModelFolder) -> Model:
         categories = tuple(len(v) for n, v in model.categories_.items() if n in model.recipe_.covariates)
         network = ForecastNetwork(
             statistics.rows.shape[1], statistics.head.shape[1], future, categories, model.horizon,
-            len(model.quantiles), model.hidden_size, model.num_layers, model.dropout,
+            len(model.quantiles), model.recipe_.season == 0, model.hidden_size, model.num_layers, model.dropout,
         )  # fmt: skip
         network.load_state_dict(own)
         members.append(network.eval())
