@@ -28,9 +28,10 @@ from gatewise.training import Interrupt
 class Classifier(ClassifierMixin, BaseEstimator):
     """Classifies sequences of any lengths with a small committee of (bidirectional) LSTM networks.
 
-    Each member standardises the channels, reads the sequence with an LSTM, pools its outputs over time (mean and
-    maximum), and is trained on randomly changed copies of the sequences with AdamW, a cosine schedule and averaged
-    weights. Each holds out a different part of the data to choose its best epoch; their probabilities are averaged.
+    Each member standardises the channels, reads values and first differences with an LSTM, pools its outputs over time
+    (mean and maximum), and is trained on randomly changed copies of the sequences with AdamW, a cosine schedule and
+    averaged weights. Each holds out a different part of the data to choose its best epoch; their probabilities are
+    averaged.
 
     X may be a list of arrays `[T, X]` (or `[T]`), an array `[S, T, X]` (or `[S, T]`: one channel), a
     `gatewise.data.Ragged`, a `.ts` file, or a long table (one row a time step; a file, pandas, polars or Arrow) with
@@ -43,9 +44,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
         bidirectional: read each sequence in both directions.
         dropout: probability, in training, between layers and before the classes.
         members: how many networks are averaged.
-        mixing: how far training sequences have their channels mixed at random, as if the sensor were turned.
+        mixing: how far training sequences have their X channels mixed at random, as if the sensor were turned: the
+            mixing matrix deviates from the identity by a standard deviation of mixing / sqrt(X).
         scaling: how far they are made larger or smaller as a whole (standard deviation of the logarithm).
-        noise: white noise added to them, in standard deviations of each channel.
+        noise: standard deviation of white noise added to them, in those of each channel.
         label_smoothing: share of each target given to all classes evenly.
         class_weight: None; "balanced": inversely proportional to class frequencies; or a dict label -> weight.
         batch_size: sequences a batch; None: a power of two from 16 to 128 that gives about 60 batches an epoch.
@@ -95,9 +97,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         bidirectional: bool = True,
         dropout: float = 0.3,
         members: int = 4,
-        mixing: float = 0.2,
+        mixing: float = 0.4,
         scaling: float = 0.2,
-        noise: float = 0.2,
+        noise: float = 0.1,
         label_smoothing: float = 0.1,
         class_weight: str | Mapping[Any, float] | None = None,
         batch_size: int | None = None,
@@ -256,7 +258,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each sequence `[S]`. Raises as `predict_proba` does."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy: the share of sequences given their label, weighted by `sample_weight` `[S]`.
@@ -265,8 +268,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataError: X does not fit the model, or the labels do not fit X.
         """
         sequences = self.sequences(X)
-        labels = read_labels(y, sequences, "score")
-        return float(np.average(self.predict(sequences) == labels, weights=sample_weight))
+        targets = self._numbers(read_labels(y, sequences, "score"))
+        return float(np.average(self.predict_proba(sequences).argmax(1) == targets, weights=sample_weight))
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
         """Metrics by their usual names.
@@ -316,26 +319,29 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """
         sequence = self.sequences(X).select([0])
         network = self.committee_.members[0].network
-        inputs = torch.from_numpy(self._preparation.apply(sequence).values)
+        inputs = torch.from_numpy(self._preparation.apply(sequence).values)[:, None]
         device = next(network.parameters()).device
         with cpu_threads(self.threads):
-            gates = network.lstm.observe(inputs.to(device))
+            gates = network.lstm.observe(network.features(inputs.to(device)))
         found = {name: gates[name][:, 0].cpu().numpy() for name in ("i", "f", "o", "c")}
         return {**found, "input": sequence.values}
 
+    def _numbers(self, labels: np.ndarray) -> np.ndarray:
+        """Class numbers `[S]`, -1 for labels training never saw; 7 and "7" are the same, as file readers differ."""
+        known = {str(label): number for number, label in enumerate(self.classes_)}
+        return np.array([known.get(str(label), -1) for label in labels])
+
     def _targets(self, labels: np.ndarray) -> np.ndarray:
         """Class numbers `[S]` of labels that training has seen."""
-        if labels.dtype.kind != self.classes_.dtype.kind:
-            labels = labels.astype(str) if self.classes_.dtype.kind == "U" else labels
-        unseen = np.setdiff1d(labels, self.classes_)
-        if len(unseen):
-            count = int(np.isin(labels, unseen).sum())
+        numbers = self._numbers(labels)
+        if (numbers < 0).any():
+            unseen = np.unique(labels[numbers < 0])
             hint = nearest(str(unseen[0]), [str(label) for label in self.classes_])
             raise DataError(
-                f"labels never seen in training: {_list(unseen)} ({count} of {len(labels)} sequences); {hint}. "
-                "Leave these sequences out, or train with some of them."
+                f"labels never seen in training: {_list(unseen)} ({(numbers < 0).sum()} of {len(labels)} sequences); "
+                f"{hint}. Leave these sequences out, or train with some of them."
             )
-        return np.searchsorted(self.classes_, labels)
+        return numbers
 
     def _columns(self, fitted: bool = False) -> Columns:
         channels = None if self.channels is None else tuple(self.channels)

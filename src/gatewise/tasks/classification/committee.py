@@ -40,13 +40,15 @@ class MemberOptions:
     patience: int | None
     device: str
 
-    def network(self, inputs: int, classes: int, seed: int) -> ClassifierNetwork:
+    def network(self, preparation: Preparation, classes: int, seed: int) -> ClassifierNetwork:
         """A new network on the CPU, its weights drawn from `seed` alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return ClassifierNetwork(
-                inputs,
+                preparation.n_channels,
                 classes,
+                difference_scale=torch.from_numpy(preparation.difference_scale.astype(np.float32)),
+                masked=preparation.masked,
                 hidden_size=self.hidden_size,
                 num_layers=self.num_layers,
                 bidirectional=self.bidirectional,
@@ -142,7 +144,7 @@ def train_committee(
         own_seed = 1_000 * seed + number
         training = np.setdiff1d(np.arange(len(sequences)), part)
         preparation = Preparation.fit(sequences, training)
-        network = options.network(preparation.n_inputs, int(targets.max()) + 1, own_seed)
+        network = options.network(preparation, int(targets.max()) + 1, own_seed)
         if start is not None:
             _start_from(network, start.members[number % len(start.members)].network)
         objective = ClassifyObjective(

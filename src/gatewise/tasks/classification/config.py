@@ -18,6 +18,7 @@ class ClassifierConfig(BaseModel):
         channels: channel names, where known.
         mean: of each channel on the training part of each member.
         scale: its standard deviation there.
+        difference_scale: the standard deviation of its scaled first differences there.
         masked: whether mask channels follow the channels.
         notes: what was found, in sentences.
         history: the runs, as in `history_`.
@@ -33,6 +34,7 @@ class ClassifierConfig(BaseModel):
     channels: list[str] | None
     mean: list[list[float]]
     scale: list[list[float]]
+    difference_scale: list[list[float]]
     masked: bool
     notes: list[str]
     history: list[dict[str, Any]]
@@ -45,12 +47,13 @@ class ClassifierConfig(BaseModel):
             raise ValueError("classes must be at least two different labels, sorted")
         if len(self.counts) != len(self.classes):
             raise ValueError(f"{len(self.counts)} counts for {len(self.classes)} classes")
-        widths = {len(row) for row in (*self.mean, *self.scale)}
-        if not self.mean or len(self.mean) != len(self.scale) or len(widths) != 1 or widths == {0}:
-            raise ValueError("mean and scale must hold one number a channel and member")
+        tables = (self.mean, self.scale, self.difference_scale)
+        widths = {len(row) for table in tables for row in table}
+        if not self.mean or len({len(table) for table in tables}) != 1 or len(widths) != 1 or widths == {0}:
+            raise ValueError("mean, scale and difference_scale must hold one number a channel and member")
         if self.channels is not None and {len(self.channels)} != widths:
             raise ValueError(f"{len(self.channels)} channel names for {widths.pop()} channels")
-        if not all(value > 0 for row in self.scale for value in row):
+        if not all(value > 0 for row in (*self.scale, *self.difference_scale) for value in row):
             raise ValueError("every scale must be above 0")
         return self
 

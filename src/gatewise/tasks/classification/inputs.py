@@ -1,5 +1,6 @@
 """What a classifier is given: sequences and labels in any of their forms, turned into one and checked."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from sklearn.exceptions import DataConversionWarning
 
 from gatewise.data import Ragged, Standardizer, read_table, read_ts, require_column
 from gatewise.data.sequences import as_labels
@@ -38,6 +40,10 @@ def read_sequences(source: Any, columns: Columns, *, labelled: bool | None) -> R
     """
     if isinstance(source, Ragged):
         return source
+    if hasattr(source, "toarray"):
+        raise DataError("sparse input is not supported: give sequences as arrays [T, X]")
+    if hasattr(source, "__array__") and not (hasattr(source, "columns") or hasattr(source, "column_names")):
+        source = np.asarray(source)  # a tensor, for instance
     if isinstance(source, (list, tuple, np.ndarray)):
         _refuse_complex(source)
         return Ragged.from_arrays(source)
@@ -53,8 +59,11 @@ def read_labels(y: Any, sequences: Ragged, purpose: str) -> np.ndarray:
         DataError: there are none, they are of another number than the sequences, or one is missing.
     """
     if y is None and sequences.labels is None:
-        raise DataError(f"{purpose} needs labels: give y, one a sequence, or name the table's label column")
-    labels = sequences.labels if y is None else as_labels(_column(y))
+        raise DataError(
+            f"{purpose} requires y to be passed, but the target y is None and X brings no labels: give y, one label a "
+            "sequence, or a table with a label column"
+        )
+    labels = sequences.labels if y is None else as_labels(_classes(y))
     assert labels is not None
     if len(labels) != len(sequences):
         raise DataError(
@@ -68,7 +77,7 @@ def read_groups(groups: Any, count: int) -> np.ndarray | None:
     """Group numbers `[S]` of any group names, or None. Raises `DataError` for another number of them."""
     if groups is None:
         return None
-    names = as_labels(_column(groups))
+    names = as_labels(np.asarray(groups))
     assert names is not None
     if len(names) != count:
         raise DataError(f"expected one group a sequence: got {len(names)} groups for {count} sequences")
@@ -81,34 +90,35 @@ class Preparation:
 
     Attributes:
         scaler: fitted on the training part.
+        difference_scale: standard deviation of each scaled channel's first differences there, `[X]`.
         masked: whether a mask channel (1 known, 0 missing) follows for each channel.
         channels: their names, where known.
     """
 
     scaler: Standardizer
+    difference_scale: np.ndarray
     masked: bool
     channels: tuple[str, ...] | None
 
     @classmethod
     def fit(cls, sequences: Ragged, training: np.ndarray) -> "Preparation":
         """From the training part; masks if any of the sequences, those of the validation part too, has a gap."""
-        part = sequences.select(training).values
-        never = np.isnan(part).all(0)
+        part = sequences.select(training)
+        never = np.isnan(part.values).all(0)
         if never.any():
             number = int(never.argmax())
             name = number if sequences.channels is None else f'"{sequences.channels[number]}"'
             raise DataError(f"channel {name} has no value in the training part: leave it out")
-        return cls(Standardizer.fit(part), bool(np.isnan(sequences.values).any()), sequences.channels)
+        scaler = Standardizer.fit(part.values)
+        differences = np.diff(scaler.transform(part.values), axis=0)
+        differences[part.offsets[1:-1] - 1] = np.nan  # from one sequence to the next
+        scale = Standardizer.fit(differences).scale
+        return cls(scaler, scale, bool(np.isnan(sequences.values).any()), sequences.channels)
 
     @property
     def n_channels(self) -> int:
         """X, the channels of the sequences."""
         return len(self.scaler.mean)
-
-    @property
-    def n_inputs(self) -> int:
-        """The network's input channels."""
-        return self.n_channels * (2 if self.masked else 1)
 
     def check(self, sequences: Ragged) -> None:
         """That the sequences have the channels of training. Raises `DataError`."""
@@ -152,10 +162,20 @@ def _from_table(table: pa.Table, columns: Columns, labelled: bool | None) -> Rag
     return Ragged.from_table(table, identity, time, channels, label)
 
 
-def _column(values: Any) -> Any:
-    """A column `[S, 1]` as `[S]`; everything else as it is."""
-    array = np.asarray(values) if not isinstance(values, np.ndarray) else values
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+def _classes(y: Any) -> np.ndarray:
+    """y as an array; a column `[S, 1]` as `[S]`, with scikit-learn's warning."""
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected; it is read as one label a row.",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+        array = array[:, 0]
+    if array.dtype.kind == "f" and np.isfinite(array).all() and (array != np.round(array)).any():
+        value = array[array != np.round(array)][0]
+        raise DataError(f"y holds continuous values ({value:g}), expected classes: text or whole numbers")
+    return array
 
 
 def _refuse_complex(source: Any) -> None:

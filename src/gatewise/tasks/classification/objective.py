@@ -39,7 +39,9 @@ class Augmentation:
         _, batch, channels = x.shape
         if self.mixing:
             deviation = torch.randn(batch, channels, channels, generator=generator)
-            x = torch.einsum("tbx,bxy->tby", x, torch.eye(channels) + self.mixing * deviation)
+            # Over sqrt(X), so that what a channel takes in from all others does not grow with their number.
+            matrix = torch.eye(channels) + self.mixing / math.sqrt(channels) * deviation
+            x = torch.einsum("tbx,bxy->tby", x, matrix)
         if self.scaling:
             x = x * torch.exp(self.scaling * torch.randn(1, batch, 1, generator=generator))
         if self.noise:

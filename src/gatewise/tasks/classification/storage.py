@@ -52,6 +52,7 @@ def save_classifier(
         "channels": None if preparation.channels is None else list(preparation.channels),
         "mean": [scaler.mean.tolist() for scaler in scalers],
         "scale": [scaler.scale.tolist() for scaler in scalers],
+        "difference_scale": [member.preparation.difference_scale.tolist() for member in committee.members],
         "masked": preparation.masked,
         "notes": list(model.notes_),
         "history": committee.history,
@@ -85,11 +86,11 @@ def load_classifier(kind: "type[Model]", source: str | os.PathLike[str] | ModelF
     model.classes_, model.class_counts_ = np.asarray(config.classes), np.asarray(config.counts)
     channels = None if config.channels is None else tuple(config.channels)
     preparations = [
-        Preparation(Standardizer(np.asarray(mean), np.asarray(scale)), config.masked, channels)
-        for mean, scale in zip(config.mean, config.scale, strict=True)
+        Preparation(Standardizer(np.asarray(mean), np.asarray(scale)), np.asarray(difference), config.masked, channels)
+        for mean, scale, difference in zip(config.mean, config.scale, config.difference_scale, strict=True)
     ]
     options = member_options(model)
-    networks = [options.network(preparation.n_inputs, len(config.classes), 0) for preparation in preparations]
+    networks = [options.network(preparation, len(config.classes), 0) for preparation in preparations]
     modules = _modules(networks)
     check_weights(folder, modules.state_dict())
     modules.load_state_dict(folder.weights)
