@@ -64,7 +64,7 @@ class Forecaster(BaseEstimator):
         validation: the share of each series' rows, its last ones, that validate; None: 15 %, 20 % of short series,
             two horizons at least.
         seed: of everything random; the same seed gives the same bits on the same machine and number of threads.
-        threads: CPU threads; None leaves torch's setting.
+        threads: CPU threads; networks of this size are fastest on one. None leaves torch's setting.
         device: "cpu" or a CUDA device.
         progress: show progress bars.
 
@@ -108,7 +108,7 @@ class Forecaster(BaseEstimator):
         patience: int = 8,
         validation: float | None = None,
         seed: int = 0,
-        threads: int | None = None,
+        threads: int | None = 1,
         device: str = "cpu",
         progress: bool = False,
     ) -> None:
