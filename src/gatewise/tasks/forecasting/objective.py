@@ -134,7 +134,7 @@ class ForecastObjective:
         self.validated.append(move.numpy())
         truth, known = self.features.truth(origins, ends)
         miss = truth - self.linear(self.features.head(origins), self.features.lead(origins)) - move
-        return {"validation_rmse": lead_error(miss, known)}
+        return {"rmse": lead_error(miss, known)}
 
     def describe(self, batch: Stretch) -> str:
         """The stretches of time in the batch."""

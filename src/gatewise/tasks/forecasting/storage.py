@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="Forecaster")
 TASK = "forecast"
+KEYS = (
+    "parameters", "recipe", "statistics", "frequency", "categories", "time", "baseline_season", "naive_error",
+    "trained_until", "rows", "series", "networks", "notes", "history",
+)  # fmt: skip
 
 
 def write(
@@ -62,6 +66,12 @@ def read(model: Model, folder: ModelFolder) -> Model:
     if folder.task != TASK:
         raise ModelFolderError(f'{folder.path} holds a model of the task "{folder.task}", not of "{TASK}"')
     config, weights = folder.config, folder.weights
+    if set(config) != set(KEYS):
+        unlike = ", ".join(sorted(set(config) ^ set(KEYS)))
+        raise ModelFolderError(
+            f"{folder.path}: config.json has unknown keys or lacks some ({unlike}); copy the model anew, "
+            "or upgrade gatewise"
+        )
     parameters, known = config["parameters"], set(model.get_params())
     if set(parameters) != known:
         wrong = ", ".join(sorted(set(parameters) ^ known))
