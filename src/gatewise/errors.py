@@ -34,7 +34,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("passenger", ["month", "passengers"])
     'did you mean "passengers"? There is: month, passengers'
     """
-    names = sorted(known)
+    names = sorted(set(known))
     listing = "There is: " + (", ".join(names[:20]) + (", ..." if len(names) > 20 else "") if names else "nothing")
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     return f'did you mean "{close[0]}"? {listing}' if close else listing

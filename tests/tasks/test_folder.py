@@ -133,6 +133,7 @@ def test_one_altered_byte_of_the_weights_is_found(tmp_path: Path) -> None:
         ({"task": 3}, '"task" is not of type str'),
         ({"sha256": {}}, "truncated or altered"),
         ({"config": []}, '"config" is not of type dict'),
+        ({"config": {"hidden_size": 4, "classes": ["a", "ä"], "scale": [1.0, 0.1]}}, "config.json is .*altered"),
     ],
 )
 def test_an_altered_config_is_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:

@@ -62,7 +62,8 @@ def resolve(
             values[name] = config.get(name, parameter.default)
     missing = [parameter.flag for parameter in parameters if values[parameter.name] is REQUIRED]
     if missing:
-        raise ConfigurationError(f"missing {' and '.join(missing)}: give it here, or in a --config file")
+        what = "them" if len(missing) > 1 else "it"
+        raise ConfigurationError(f"missing {' and '.join(missing)}: give {what} here, or in a --config file")
     return values
 
 

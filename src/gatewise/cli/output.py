@@ -58,7 +58,7 @@ def print_metrics(metrics: Mapping[str, Any], title: str) -> None:
 
     baseline = metrics.get("baseline")
     baseline = baseline if isinstance(baseline, Mapping) else {}
-    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    table = Table()
     table.add_column("metric")
     table.add_column("model", justify="right")
     if baseline:
@@ -72,6 +72,7 @@ def print_metrics(metrics: Mapping[str, Any], title: str) -> None:
             row.append(Text(_number(other) if _is_number(other) else ""))
         table.add_row(*row)
     console = Console(file=sys.stdout, highlight=False)
+    console.print(Text(title, style="bold"), soft_wrap=True)
     console.print(table)
 
 

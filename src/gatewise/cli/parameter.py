@@ -7,6 +7,8 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from datetime import time as clock
 from importlib.resources import files
 from typing import Any, Final, Literal, get_args
 
@@ -112,7 +114,7 @@ class Parameter:
                 return _from_text(kind, text)
             except ValueError:
                 continue
-        raise self._refuse(self.flag, text)
+        raise self._refuse(self.flag, f'"{text}"', text)
 
     def from_toml(self, value: Any, where: str) -> Any:
         """The value an entry of a TOML file means; `where` names the file.
@@ -129,7 +131,7 @@ class Parameter:
                 continue
             if _is(kind, value):
                 return tuple(value) if kind in ("names", "integers", "numbers") else value
-        raise self._refuse(f"{where}: {self.name}", value)
+        raise self._refuse(f"{where}: {self.name}", _to_toml(value), value)
 
     def to_toml(self, value: Any) -> str | None:
         """The line of a TOML file that gives this value; None where only leaving the key out does."""
@@ -137,8 +139,7 @@ class Parameter:
             return f'{self.name} = "{NONE}"' if self.default is not None and "str" not in self.kinds else None
         return f"{self.name} = {_to_toml(value)}"
 
-    def _refuse(self, where: str, value: Any) -> ConfigurationError:
-        shown = f'"{value}"' if isinstance(value, str) else repr(value)
+    def _refuse(self, where: str, shown: str, value: Any) -> ConfigurationError:
         hint = ""
         if isinstance(value, str) and self.choices and "weights" not in self.kinds:
             hint = f": {nearest(value, self.choices)}"
@@ -195,6 +196,8 @@ def _to_toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
+    if isinstance(value, date | clock):
+        return value.isoformat()
     if isinstance(value, str):
         return toml_text(value)
     if isinstance(value, Mapping):

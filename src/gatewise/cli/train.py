@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gatewise.cli.configuration import read_config, render_config, resolve
 from gatewise.cli.output import print_facts, print_json, print_metrics, print_note
 from gatewise.cli.parameter import REQUIRED, Parameter, read_parameters
-from gatewise.cli.trained import REPORT_CONTENT
+from gatewise.cli.trained import REPORT_CONTENT, check_labels
 from gatewise.errors import ConfigurationError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def train_classify(
 
     columns = Columns(own["id"], own["time"], own["label"], own["channels"])
     sequences = read_sequences(data, columns, labelled=True)
+    check_labels(sequences, data)
     test_file: str | None = settings["test"]
     test = None if test_file is None else read_sequences(Path(test_file), columns, labelled=True)
     own["class_weight"] = _weights_by_label(own["class_weight"], sequences)
@@ -272,8 +273,9 @@ def _check_test(training: "Ragged", test: "Ragged", name: str) -> None:
     """What the evaluation would refuse, before the training instead of after it."""
     import numpy as np
 
-    if test.labels is None or training.labels is None:
-        raise DataError(f'"{name}" has no labels, which the evaluation after the training needs')
+    check_labels(test, name)
+    assert test.labels is not None
+    assert training.labels is not None
     if test.n_channels != training.n_channels or (
         None not in (test.channels, training.channels) and test.channels != training.channels
     ):

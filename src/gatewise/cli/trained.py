@@ -15,6 +15,7 @@ REPORT_CONTENT = "report.json"  # what the report of the training says, to be dr
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gatewise.data import Ragged
     from gatewise.reports import Report
     from gatewise.tasks import Classifier
 
@@ -133,8 +134,19 @@ def _classified(classifier: "Classifier", data: Path) -> "pa.Table":
     return pa.table(columns)
 
 
+def check_labels(sequences: "Ragged", name: str | Path) -> None:
+    """That a file brought labels. Raises `DataError`."""
+    if sequences.labels is None:
+        raise DataError(
+            f'"{name}" has no labels: a .ts file lists them after "@classLabel true", '
+            'a table holds them in the column --label (else in the one called "label")'
+        )
+
+
 def _evaluate(classifier: "Classifier", data: Path) -> dict[str, Any]:
-    metrics = classifier.evaluate(data)
+    sequences = classifier.sequences(data)
+    check_labels(sequences, data)
+    metrics = classifier.evaluate(sequences)
     return {**metrics, "baseline": {"name": classifier.baseline_name_, **metrics["baseline"]}}
 
 

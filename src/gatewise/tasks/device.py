@@ -7,6 +7,8 @@ import torch
 
 from gatewise.errors import ConfigurationError
 
+MOST_THREADS = 1024  # torch crashes the process when the system cannot start as many as it is told to
+
 
 def check_device(device: object) -> None:
     """Refuse a device that torch does not know or this machine lacks, with `ConfigurationError`.
@@ -32,7 +34,15 @@ def check_device(device: object) -> None:
 
 @contextmanager
 def cpu_threads(count: int | None) -> Iterator[None]:
-    """Within, torch computes with `count` CPU threads; None leaves them as they are."""
+    """Within, torch computes with `count` CPU threads; None leaves them as they are.
+
+    Raises:
+        ConfigurationError: more threads than any machine has.
+    """
+    if count is not None and count > MOST_THREADS:
+        raise ConfigurationError(
+            f"threads is {count}, expected at most {MOST_THREADS}; more than the machine's cores only slow down"
+        )
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)

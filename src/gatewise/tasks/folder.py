@@ -94,7 +94,11 @@ def write_folder(
                 "format": FORMAT,
                 "task": task,
                 "gatewise": __version__,
-                "sha256": {WEIGHTS: _sha256(weights_bytes), METRICS: _sha256(metrics_bytes)},
+                "sha256": {
+                    WEIGHTS: _sha256(weights_bytes),
+                    METRICS: _sha256(metrics_bytes),
+                    CONFIG: config_sha256(json.loads(_json(config))),
+                },
                 "config": config,
             }
         ),
@@ -142,7 +146,8 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
             if overwrite:
                 return
             raise ModelFolderError(
-                f"{folder} already holds a trained model. Choose another folder, or overwrite it (overwrite=True)."
+                f"{folder} already holds a trained model. Choose another folder, or overwrite it (--overwrite; in "
+                "Python overwrite=True)."
             )
     raise ModelFolderError(
         f"{folder} exists and is not a gatewise model folder, so it is not replaced. Choose another folder."
@@ -177,6 +182,11 @@ def read_folder(path: str | os.PathLike[str]) -> ModelFolder:
         )
     head = _read_object(folder / CONFIG)
     _check_head(folder, head)
+    if config_sha256(head["config"]) != head["sha256"].get(CONFIG):
+        raise ModelFolderError(
+            f'{folder / CONFIG} is truncated or altered: what it holds under "config" does not have the sha256 it was '
+            "written with. Copy the folder again, or train again."
+        )
     contents = {name: (folder / name).read_bytes() for name in (WEIGHTS, METRICS)}
     for name, content in contents.items():
         if _sha256(content) != head["sha256"].get(name):
@@ -189,6 +199,15 @@ def read_folder(path: str | os.PathLike[str]) -> ModelFolder:
     except SafetensorError as error:
         raise ModelFolderError(f"{folder / WEIGHTS} is not a safetensors file: {error}.") from error
     return ModelFolder(folder, head["task"], weights, head["config"], _read_object(folder / METRICS), head["gatewise"])
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """The sha256 of a configuration of JSON types, whatever the order and layout it is written in.
+
+    >>> config_sha256({"a": 1, "b": 0.1}) == config_sha256({"b": 0.1, "a": 1})
+    True
+    """
+    return _sha256(json.dumps(config, sort_keys=True, separators=(",", ":")).encode())
 
 
 def check_weights(folder: ModelFolder, expected: Mapping[str, Tensor]) -> None:
