@@ -3,6 +3,7 @@
 Nothing here imports torch: `--help`, `--version` and mistakes of spelling answer at once.
 """
 
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -235,6 +236,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 2: something given cannot be used; one message on stderr says what, and nothing is written. 130: stopped
     by Ctrl-C or SIGTERM. 1: whoever read the output has gone.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a name that the terminal's encoding cannot show must not end a command that has done its work
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(args=argv, prog_name="gatewise", standalone_mode=False)
         sys.stdout.flush()

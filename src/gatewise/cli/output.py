@@ -21,7 +21,7 @@ def print_note(text: str) -> None:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """The one JSON object of `--json`; numbers that are not finite become null, which JSON has a word for."""
-    print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False))
+    print(json.dumps(plain(value), allow_nan=False))
 
 
 def plain(value: Any) -> Any:
