@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gatewise.data.panel import Panel
-from gatewise.data.timeline import Frequency
+from gatewise.data.timeline import Frequency, show_time
 from gatewise.errors import DataError
 from gatewise.tasks.forecasting.recipe import Recipe
 
@@ -100,6 +100,7 @@ class Features:
     ) -> None:
         self.panel, self.recipe, self.horizon = panel, recipe, horizon
         self.starts = panel.offsets[:-1]
+        self.first_known = first_known(panel)
         self.known_ends = self.starts + panel.observed_lengths
         ends = self.known_ends if fit_ends is None else self.starts + fit_ends
         fitted = np.zeros(len(panel.times), bool)
@@ -148,7 +149,7 @@ class Features:
                 future += added
                 owners += [name] * len(added)
         self.owners = tuple(owners)  # which covariate each head feature, then each lead feature, comes from
-        names = [n for n in panel.categories if n in recipe.covariates]
+        self.categorical = names = tuple(n for n in panel.categories if n in recipe.covariates)
         codes = [panel.categorical[n] if n in panel.categorical else panel.static_categorical[n][series] for n in names]
         self.categories = tuple(len(panel.categories[n]) for n in names)
         self.codes = torch.from_numpy(
@@ -191,8 +192,10 @@ class Features:
         """Per series the rows to train from: enough history behind them, at least one row before `ends` after them."""
         ends = self.panel.observed_lengths if ends is None else ends
         found = []
-        for a, n in zip(self.starts, ends, strict=True):
-            first = self.recipe.season + min(self.recipe.lags - 1, max(int(n) - self.recipe.season, 0) // 4)
+        for a, begin, n in zip(self.starts, self.first_known, ends, strict=True):
+            history = self.recipe.season + min(self.recipe.lags - 1, max(int(n) - self.recipe.season, 0) // 4)
+            # Rows before the first known target are filled with it: to forecast from there would be to look ahead.
+            first = max(history, int(begin))
             found.append(np.arange(a + first, a + max(int(n) - 1, first)))
         return found
 
@@ -244,14 +247,20 @@ class Features:
         return self._z[inside] - self.reference(origins), known
 
     def without(self, covariate: str) -> "Features":
-        """The same with one covariate at its mean everywhere: what is lost without it shows what it was good for."""
+        """The same with one covariate at its mean everywhere: what is lost without it shows what it was good for.
+
+        A category is held at the one most often met where it is looked up in an embedding.
+        """
         other = copy.copy(self)
         lags, periods = self.recipe.lags, len(self.recipe.periods)
         rows = [k for k in range(self.row_width) if self.owners[lags + k] == covariate]
         future = [k for k in range(self.future.shape[1]) if self.owners[self.head_width + periods + k] == covariate]
-        other.rows, other.future = self.rows.clone(), self.future.clone()
+        other.rows, other.future, other.codes = self.rows.clone(), self.future.clone(), self.codes.clone()
         other.rows[:, rows] = 0.0
         other.future[:, future] = self.future[:, future].mean(0)
+        for k in [k for k, name in enumerate(self.categorical) if name == covariate]:
+            # An embedding has no mean that a code could stand for; the code most often met comes closest.
+            other.codes[:, k] = torch.bincount(self.codes[:, k]).argmax()
         return other
 
     def in_units(self, z: np.ndarray, series: np.ndarray) -> np.ndarray:
@@ -266,8 +275,8 @@ class Features:
     ) -> list[np.ndarray]:  # fmt: skip
         """The columns `[N]` of one covariate.
 
-        Numbers: standardised, missing ones carried forward, with a mask where any is missing, and once more compressed
-        where skewed. Categories: the first `ONE_HOT` one by one.
+        Numbers: standardised, missing ones carried forward (before the first known one: the training rows' mean), with
+        a mask, and once more compressed where skewed. Categories: the first `ONE_HOT` one by one.
         """
         panel = self.panel
         if name in panel.categories:
@@ -283,7 +292,7 @@ class Features:
             skew = float(np.mean(((fit - mean) / scale) ** 3)) if len(fit) else 0.0
             channels[name] = (mean, scale, float(fit.min()) if skew > SKEWED else None)
         mean, scale, least = channels[name]
-        filled = _fill(values, known, start, default=mean)
+        filled = _fill(values, known, start, before=mean)
         columns = [(filled - mean) / scale, (~known).astype(float)]
         if least is not None:
             columns.append(np.log1p(np.maximum(filled - least, 0.0) / scale))
@@ -305,6 +314,12 @@ def calendar(times: np.ndarray, frequency: Frequency, periods: tuple[int, ...], 
     return [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
 
 
+def first_known(panel: Panel) -> np.ndarray:
+    """How many rows of each series come before its first known target `[S]`."""
+    known = ~np.isnan(panel.target)
+    return np.array([int(np.argmax(part)) if (part := known[panel.series(i)]).any() else 0 for i in range(len(panel))])
+
+
 def _needs_year(panel: Panel, fitted: np.ndarray) -> bool:
     """The day of the year is a feature where the training rows have seen one and steps are shorter than a week."""
     if not panel.frequency.is_calendar or not fitted.any():
@@ -318,9 +333,13 @@ def _needs_year(panel: Panel, fitted: np.ndarray) -> bool:
 def _log(panel: Panel, value: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(value <= 0)
     if len(bad):
+        row = int(bad[0])
+        name = panel.ids[int(np.searchsorted(panel.offsets, row, side="right")) - 1]
+        of = f' of series "{name}"' if panel.roles.id else ""
         raise DataError(
-            f'column "{panel.roles.target}" holds {value[bad[0]]:g} (row {bad[0] + 1} in order of time), but this '
-            "model was trained on positive values and forecasts their logarithm; train it anew with such values"
+            f'column "{panel.roles.target}" holds {value[row]:g} at {panel.roles.time or "step"} '
+            f"{show_time(panel.times[row])}{of}, but this model was trained on positive values and forecasts their "
+            "logarithm; correct the value, or train anew with such values"
         )
     return np.log(value)
 
@@ -339,16 +358,21 @@ def _levels(panel: Panel, value: np.ndarray, ends: np.ndarray, known: Mapping[st
     return level
 
 
-def _fill(values: np.ndarray, known: np.ndarray, start: np.ndarray, default: float | None = None) -> np.ndarray:
-    """Missing values carry the last known one of their series forward; before the first known one, that one back."""
-    index = np.where(known, np.arange(len(values)), -1)
-    last = np.maximum.accumulate(index)
-    inside = last >= start
-    following = np.minimum.accumulate(np.where(known, np.arange(len(values)), len(values))[::-1])[::-1]
-    same = (following < len(values)) & (start[np.minimum(following, len(values) - 1)] == start)
-    source = np.where(inside, last, np.where(same, following, 0))
-    filled = values[source]
-    return np.where(inside | same, filled, 0.0 if default is None else default)
+def _fill(values: np.ndarray, known: np.ndarray, start: np.ndarray, before: float | None = None) -> np.ndarray:
+    """Missing values carry the last known one of their series forward.
+
+    Before the first known one stands `before`, or where that is None the first known one; 0 where none is known.
+    """
+    rows = np.arange(len(values))
+    last = np.maximum.accumulate(np.where(known, rows, -1))
+    carried = last >= start
+    filled = np.where(carried, values[np.maximum(last, 0)], 0.0 if before is None else before)
+    if before is None:
+        following = np.minimum.accumulate(np.where(known, rows, len(values))[::-1])[::-1]
+        source = np.minimum(following, len(values) - 1)
+        same = ~carried & (following < len(values)) & (start[source] == start)
+        filled = np.where(same, values[source], filled)
+    return filled
 
 
 def _lagged(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:

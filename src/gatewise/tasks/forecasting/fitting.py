@@ -27,6 +27,8 @@ from gatewise.training import Interrupt, TrainingOptions, train
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
 SCOUTS = 2  # networks trained on the training part alone, to learn for how long and how far to trust them
+SHORTEST = 1e-3  # minutes; what a run gets that starts when time is up
+EARLY = ("interrupted", "max_minutes")  # ends of a run before it was done
 NARROWEST, WIDEST = 0.5, 4.0  # by which validation may scale the quantiles' distance from the median
 
 
@@ -80,7 +82,7 @@ class Fitting:
         naive_season: of the naive forecast scores are held against; its error on training rows is `naive_error`.
         naive_error: see `naive_season`.
         interrupt: entered; ends every run.
-        deadline: of the monotonic clock, for all runs together; None for none.
+        deadline: of the monotonic clock, for all runs together; None for none. Scouts leave half of the time.
         directory: receives a folder a run.
         progress: show bars.
         start: networks to start from, by turns.
@@ -104,6 +106,7 @@ class Fitting:
     progress: bool = False
     start: Sequence[ForecastNetwork] = ()
     history: list[dict[str, Any]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
 
     def choose_covariates(self, recipe: Recipe) -> tuple[Scouted, tuple[str, ...]]:
         """Scouts with the covariates that help on validation, and what was found.
@@ -117,7 +120,7 @@ class Fitting:
         rises = {name: self._error_without(full.fitted, name) / full.error - 1 for name in recipe.covariates}
         helpful = tuple(name for name, rise in rises.items() if rise > 0)
         for some in dict.fromkeys((helpful, ())):
-            if some != recipe.covariates and not self.interrupt.requested:
+            if some != recipe.covariates and not self._ended(scouting=True):
                 scouted = self.scout(replace(recipe, covariates=some), f"validated with {len(some)} covariates")
                 if scouted.error < best.error:
                     best = scouted
@@ -127,6 +130,26 @@ class Fitting:
             for name, rise in rises.items()
         ]
         return best, tuple(notes)
+
+    def finish(self, scouted: Scouted) -> tuple[Fitted, tuple[str, ...]]:
+        """The members, trained on all rows, and what there is to say of them.
+
+        Where a signal or the time limit ends training, the members that were finished by then; the scouts if none was.
+        """
+        early = "was interrupted" if self.interrupt.requested else "ran out of time"
+        if self._ended():
+            return scouted.fitted, (f"Training {early}: these are the networks of the training part, as they were.",)
+        fitted, _ = self.train(scouted.fitted.recipe, self.panel.observed_lengths, self.members, "member")
+        runs = self.history[len(self.history) - len(fitted.members) :]
+        done = [m for m, run in zip(fitted.members, runs, strict=True) if run["stopped"] not in EARLY]
+        if len(done) == self.members:
+            return fitted, ()
+        early = "was interrupted" if self.interrupt.requested else "ran out of time"
+        if not done:
+            return scouted.fitted, (f"Training {early}: these are the networks of the training part.",)
+        return replace(fitted, members=tuple(done)), (
+            f"Training {early}: {len(done)} of {self.members} networks were finished and are used.",
+        )
 
     def scout(self, recipe: Recipe, label: str) -> Scouted:
         """Train on the training part; find on the rest how many epochs, what weight and what spread are best."""
@@ -182,7 +205,7 @@ class Fitting:
                 self.options,
                 stop_after=recipe.epochs if validation is None and recipe.epochs else None,
                 patience=None if validation is None else self.options.patience,
-                max_minutes=None if self.deadline is None else max((self.deadline - time.monotonic()) / 60, 1e-3),
+                max_minutes=self._minutes_left(scouting=validation is not None),
                 seed=seed,
             )
             name = f"{label} {k + 1}"
@@ -200,9 +223,18 @@ class Fitting:
             networks.append(network)
             if objective.validated:
                 moves.append(objective.validated)
-            if self.interrupt.requested:
+            if self._ended(scouting=validation is not None):
                 break
         return Fitted(recipe, features.statistics, linear, scales, tuple(networks)), moves
+
+    def _minutes_left(self, scouting: bool = False) -> float | None:
+        if self.deadline is None:
+            return None
+        end = (self.began + self.deadline) / 2 if scouting else self.deadline
+        return max((end - time.monotonic()) / 60, SHORTEST)
+
+    def _ended(self, scouting: bool = False) -> bool:
+        return self.interrupt.requested or self._minutes_left(scouting) == SHORTEST
 
     def _network(self, features: Features, seed: int, k: int) -> ForecastNetwork:
         with torch.random.fork_rng():

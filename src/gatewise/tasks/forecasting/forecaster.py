@@ -20,7 +20,7 @@ from gatewise.tasks.device import check_device, cpu_threads
 from gatewise.tasks.folder import ModelFolder, read_folder
 from gatewise.tasks.forecasting import storage
 from gatewise.tasks.forecasting.backtest import Backtest
-from gatewise.tasks.forecasting.features import Features
+from gatewise.tasks.forecasting.features import Features, first_known
 from gatewise.tasks.forecasting.fitting import Fitting, choose_baseline, filled, rows_after
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.scores import baseline_name, naive
@@ -28,6 +28,7 @@ from gatewise.tasks.forecasting.selection import Split, choose_recipe
 from gatewise.training import Interrupt, TrainingOptions
 
 WARM_UP = 0.1  # the part of all steps over which the learning rate rises
+MOST_TURNS = 32  # see `_turns`
 
 
 class Forecaster(BaseEstimator):
@@ -159,6 +160,7 @@ class Forecaster(BaseEstimator):
             gaps=self.gaps,
             duplicates=self.duplicates,
         )
+        self._check_names(panel.roles)
         check_target(panel)
         lengths = panel.observed_lengths
         needed = 2 * self.horizon + 8
@@ -206,12 +208,8 @@ class Forecaster(BaseEstimator):
         )
         recipe, chosen = choose_recipe(panel, split, periods)
         scouted, found = fitting.choose_covariates(recipe)
-        notes = [*panel.notes, *chosen, *found, scouted.note]
-        if interrupt.requested:
-            self.fitted_ = scouted.fitted
-            notes.append("Training was interrupted: these are the networks of the training part, as far as they got.")
-        else:
-            self.fitted_, _ = fitting.train(scouted.fitted.recipe, panel.observed_lengths, self.members, "member")
+        self.fitted_, ended = fitting.finish(scouted)
+        notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
         self.interrupted_ = interrupt.requested
         self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
         self.history_ = fitting.history
@@ -235,15 +233,17 @@ class Forecaster(BaseEstimator):
         Raises:
             DataError: the table does not fit the model.
         """
-        panel = self._panel(table)
+        source = read_table(table)
+        panel = self._panel(source)
         lengths = panel.observed_lengths
         self._check_history(panel, lengths)
-        if self.roles_.future:
+        future = [name for name in self.roles_.future if name in self.recipe_.covariates]
+        if future:
             for name, n, k in zip(panel.ids, panel.lengths, lengths, strict=True):
                 if n - k < self.horizon:
                     of = f' of series "{name}"' if self.id else ""
                     raise DataError(
-                        f"the future covariates ({', '.join(self.roles_.future)}) have to be known for the "
+                        f"the future covariates ({', '.join(future)}) have to be known for the "
                         f"{self.horizon} steps to forecast, but the table holds {n - k} rows after the last known "
                         f'"{self.target}"{of}; add rows with the covariates and an empty target'
                     )
@@ -252,7 +252,9 @@ class Forecaster(BaseEstimator):
         times = np.stack([panel.future_times(i, self.horizon) for i in range(len(panel))])
         columns: dict[str, Any] = {}
         if self.id:
-            columns[self.id] = pa.array(np.repeat(np.array(panel.ids, object), self.horizon))
+            kind: Any = source.schema.field(self.id).type
+            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+            columns[self.id] = pa.array(np.repeat(np.array(panel.ids, object), self.horizon)).cast(kind)
         columns[self.roles_.time or "step"] = pa.array(times.ravel())
         columns["forecast"] = forecast.ravel()
         for k, level in enumerate(self.quantiles):
@@ -275,8 +277,9 @@ class Forecaster(BaseEstimator):
         if stride < 1 or (windows is not None and windows < 1):
             raise ConfigurationError(f"windows and stride are at least 1; got windows={windows}, stride={stride}")
         found = []
+        begins = first_known(panel)
         for i, (a, n) in enumerate(zip(panel.offsets[:-1], panel.observed_lengths, strict=True)):
-            last, first = a + n - 1 - self.horizon, a + self._fewest_rows - 1
+            last, first = a + n - 1 - self.horizon, a + max(self._fewest_rows - 1, int(begins[i]))
             count = (last - first) // stride + 1 if windows is None else windows
             if last - (max(count, 1) - 1) * stride < first:
                 of = f'series "{panel.ids[i]}"' if self.id else "the series"
@@ -306,9 +309,15 @@ class Forecaster(BaseEstimator):
         return self.backtest(table, windows, stride).metrics()
 
     def score(self, table: Any) -> float:
-        """1 - MAE / MAE of the naive forecast, on the last horizon: 1 is perfect, 0 no better than naive."""
+        """1 - MAE / MAE of the naive forecast, on the last horizon: 1 is perfect, 0 no better than naive.
+
+        Where the naive forecast is without error, 1 if this one is as well, else 0 (as scikit-learn's `r2_score`).
+        """
         metrics = self.evaluate(table)
-        return 1.0 - metrics["mae"] / metrics["baseline"]["mae"]
+        own, base = metrics["mae"], metrics["baseline"]["mae"]
+        if base == 0:
+            return float(own == 0)
+        return 1.0 - own / base
 
     def observe(self, table: Any, steps: int = 200) -> dict[str, Any]:
         """What the first network's LSTM does over the last `steps` rows of the first series.
@@ -342,21 +351,41 @@ class Forecaster(BaseEstimator):
     def _forecast(self, panel: Panel, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means `[O, L]` and quantiles `[O, L, Q]` from origin rows `[O]`, sorted, in the target's units."""
         fitted = self.fitted_
-        ends = np.zeros(len(panel), np.int64)
         series = np.searchsorted(panel.offsets, origins, side="right") - 1
-        np.maximum.at(ends, series, origins + 1 - panel.offsets[series])
+        forecast = np.empty((len(origins), self.horizon))
+        quantiles = np.empty((*forecast.shape, len(self.quantiles)))
+        turns = _turns(series, np.array([name not in fitted.statistics.level for name in panel.ids]))
         with cpu_threads(self.threads):
-            features = Features(panel, fitted.recipe, self.horizon, fitted.statistics, fit_ends=ends)
-            mean, quantiles = fitted.forecast(features, torch.from_numpy(origins))
-        return features.in_units(mean.numpy(), series), features.in_units(quantiles.numpy(), series)
+            for turn in range(turns.max() + 1):
+                here = np.flatnonzero(turns == turn)
+                ends = np.zeros(len(panel), np.int64)
+                own, first = np.unique(series[here], return_index=True)
+                ends[own] = origins[here[first]] + 1 - panel.offsets[own]
+                features = Features(panel, fitted.recipe, self.horizon, fitted.statistics, fit_ends=ends)
+                mean, around = fitted.forecast(features, torch.from_numpy(origins[here]))
+                forecast[here] = features.in_units(mean.numpy(), series[here])
+                quantiles[here] = features.in_units(around.numpy(), series[here])
+        return forecast, quantiles
 
     def _panel(self, table: Any) -> Panel:
-        if not hasattr(self, "fitted_"):
-            raise NotFittedError("this Forecaster is not fitted yet: call fit with a table first")
+        self._check_fitted()
         return Panel.from_table(
             read_table(table), self.roles_, gaps=self.gaps, duplicates=self.duplicates,
             frequency=self.frequency_, categories=self.categories_,
         )  # fmt: skip
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "fitted_"):
+            raise NotFittedError("this Forecaster is not fitted yet: call fit with a table first")
+
+    def _check_names(self, roles: Roles) -> None:
+        own = ("forecast", "origin", "lead", "truth", "baseline", *(f"q{level:g}" for level in self.quantiles))
+        for role, name in (("id", roles.id), ("time", roles.time)):
+            if name in own:
+                raise DataError(
+                    f'the {role} column is named "{name}", which is a column of the forecasts; rename it (forecasts '
+                    f"have the columns {', '.join(own)})"
+                )
 
     def _check_history(self, panel: Panel, lengths: np.ndarray) -> None:
         for name, n in zip(panel.ids, lengths, strict=True):
@@ -368,6 +397,11 @@ class Forecaster(BaseEstimator):
                 )
 
     def _roles(self) -> Roles:
+        for name in ("past", "future", "static"):
+            if isinstance(getattr(self, name), str):
+                raise ConfigurationError(
+                    f'{name} is "{getattr(self, name)}", expected a sequence of column names: ["{getattr(self, name)}"]'
+                )
         return Roles(self.target, self.time, self.id, tuple(self.past), tuple(self.future), tuple(self.static))
 
     def _check_parameters(self) -> None:
@@ -393,8 +427,11 @@ class Forecaster(BaseEstimator):
             raise ConfigurationError(f"quantiles are {levels}, expected increasing levels between 0 and 1")
         if self.validation is not None and not 0 < self.validation < 1:
             raise ConfigurationError(f"validation is {self.validation!r}, expected a share between 0 and 1 or None")
-        if self.periods is not None and any(m < 2 for m in self.periods):
-            raise ConfigurationError(f"periods are {list(self.periods)}, expected seasonal periods of at least 2 steps")
+        periods = () if self.periods is None else self.periods
+        if isinstance(periods, str | int | float) or any(not isinstance(m, int | np.integer) or m < 2 for m in periods):
+            raise ConfigurationError(
+                f"periods are {self.periods!r}, expected a sequence of whole numbers of at least 2 (steps), or None"
+            )
         # The loop's own options are checked where they are defined, before any work.
         TrainingOptions(
             max_epochs=self.max_epochs,
@@ -414,7 +451,9 @@ class Forecaster(BaseEstimator):
 
         Raises:
             ModelFolderError: the folder exists and is not to be, or cannot be, replaced.
+            NotFittedError: there is nothing to write yet.
         """
+        self._check_fitted()
         scores = {"validation": self.validation_, **(metrics or {})}
         return storage.write(self, path, scores, overwrite, dict(extra or {}))
 
@@ -426,6 +465,18 @@ class Forecaster(BaseEstimator):
             ModelFolderError: the folder is missing, damaged, altered, of a newer format or of another task.
         """
         return storage.read(cls(), path if isinstance(path, ModelFolder) else read_folder(path))
+
+
+def _turns(series: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    """In which turn each origin `[O]` is forecast from, given its series `[O]` and which series are `unseen` `[S]`.
+
+    The level of a series that training has not seen comes from its rows up to the origin, so each of its origins has a
+    turn of its own; origins beyond `MOST_TURNS` share turns, with the level at the first one of them.
+    """
+    firsts = np.searchsorted(series, series)  # origins are sorted by series
+    counts = np.searchsorted(series, series, side="right") - firsts
+    rank = np.arange(len(series)) - firsts
+    return np.where(unseen[series], rank * np.minimum(counts, MOST_TURNS) // counts, 0)
 
 
 def _like(table: pa.Table, given: Any) -> Any:

@@ -79,6 +79,11 @@ def choose_recipe(panel: Panel, split: Split, periods: Sequence[int]) -> tuple[R
             penalty, error = _validate(panel, trial, split)
             tried.append((error, replace(trial, penalty=penalty)))
     _, recipe = min(tried, key=lambda pair: pair[0])
+    if not len(split.validation(panel)[0]):
+        return recipe, (
+            f"The series are too short to choose a recipe on validation; taken is the plainest: "
+            f"{_describe(recipe, panel)}.",
+        )
     errors = "; ".join(f"{_describe(trial, panel)}: {error:.4g}" for error, trial in tried)
     return recipe, (
         f"Chosen on validation: {_describe(recipe, panel)} (validation RMSE of the linear part: {errors}).",
