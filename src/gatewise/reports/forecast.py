@@ -49,8 +49,8 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
     return Report(
         title=f"Forecasts of {forecaster.target}",
         task="forecast",
-        metrics=metrics_table(scores, forecaster.baseline_name_),
-        subtitle=f"{forecaster.horizon} steps ahead, one a {step}. "
+        metrics=metrics_table(scores, forecaster.baseline_name_.partition(" (")[0]),
+        subtitle=f"{forecaster.horizon} steps (each a {step}) ahead. "
         + (f"Scores are of {where}." if scores else "The series are too short for scores."),
         facts=_facts(forecaster),
         notes=tuple(forecaster.notes_),
