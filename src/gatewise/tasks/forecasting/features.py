@@ -383,10 +383,15 @@ def _lagged(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:
 
 def _running_mean(values: np.ndarray, m: int, start: np.ndarray) -> np.ndarray:
     """The mean of the newest `m` values of the series, of fewer where it has just begun."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    rows = np.arange(len(values))
-    first = np.maximum(rows + 1 - m, start)
-    return (total[rows + 1] - total[first]) / (rows + 1 - first)
+    means = np.empty(len(values))
+    starts = np.unique(start)
+    # Each series is summed by itself, so that not even a rounding error comes over from another one.
+    for a, b in zip(starts, [*starts[1:], len(values)], strict=True):
+        total = np.concatenate([[0.0], np.cumsum(values[a:b])])
+        rows = np.arange(b - a)
+        first = np.maximum(rows + 1 - m, 0)
+        means[a:b] = (total[rows + 1] - total[first]) / (rows + 1 - first)
+    return means
 
 
 def _spread(columns: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,10 +22,9 @@ from gatewise.tasks.folder import ModelFolder, read_folder
 from gatewise.tasks.forecasting import storage
 from gatewise.tasks.forecasting.backtest import Backtest
 from gatewise.tasks.forecasting.features import Features, first_known
-from gatewise.tasks.forecasting.fitting import Fitting, choose_baseline, filled, rows_after
-from gatewise.tasks.forecasting.network import ForecastNetwork
+from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, rows_after
 from gatewise.tasks.forecasting.scores import baseline_name, naive
-from gatewise.tasks.forecasting.selection import Split, choose_recipe
+from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
 from gatewise.training import Interrupt, TrainingOptions
 
 WARM_UP = 0.1  # the part of all steps over which the learning rate rises
@@ -146,7 +146,7 @@ class Forecaster(BaseEstimator):
         Args:
             table: long format, one row a time stamp and series.
             directory: an existing folder for checkpoints and logs, one sub-folder a run.
-            init_from: a model folder whose networks' weights the new ones start from.
+            init_from: a model folder whose networks' weights the new ones start from, under its recipe.
 
         Raises:
             DataError: the table cannot be trained on.
@@ -171,14 +171,12 @@ class Forecaster(BaseEstimator):
                     f'{of} has {n} rows with a known "{self.target}", but a horizon of {self.horizon} needs at least '
                     f"{needed} (two horizons and a window of 8); give more rows or a shorter horizon"
                 )
-        start = () if init_from is None else Forecaster.load(init_from).fitted_.members
+        start = None if init_from is None else Forecaster.load(init_from).fitted_
         with cpu_threads(self.threads), Interrupt() as interrupt:
             self._fit(panel, None if directory is None else Path(directory), interrupt, start)
         return self
 
-    def _fit(
-        self, panel: Panel, directory: Path | None, interrupt: Interrupt, start: tuple[ForecastNetwork, ...]
-    ) -> None:
+    def _fit(self, panel: Panel, directory: Path | None, interrupt: Interrupt, start: Fitted | None) -> None:
         split = Split.of(panel, self.horizon, self.validation)
         periods = panel.frequency.seasonal_periods() if self.periods is None else tuple(self.periods)
         season, naive_error = choose_baseline(panel, split, self.horizon, periods)
@@ -204,10 +202,16 @@ class Forecaster(BaseEstimator):
             deadline=None if self.max_minutes is None else time.monotonic() + 60 * self.max_minutes,
             directory=directory,
             progress=self.progress,
-            start=start,
+            start=() if start is None else start.members,
         )
-        recipe, chosen = choose_recipe(panel, split, periods)
-        scouted, found = fitting.choose_covariates(recipe)
+        if start is None:
+            recipe, chosen = choose_recipe(panel, split, periods)
+            scouted, found = fitting.choose_covariates(recipe)
+        else:
+            # Weights mean something only with the features they were trained on.
+            recipe, chosen, found = start.recipe, ("The recipe is that of the model that training starts from.",), ()
+            check_recipe(recipe, panel, split)
+            scouted = fitting.scout(replace(recipe, weight=1.0, spread=1.0, epochs=0), "validated")
         self.fitted_, ended = fitting.finish(scouted)
         notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
         self.interrupted_ = interrupt.requested

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gatewise.data.panel import Panel
+from gatewise.errors import ConfigurationError, DataError
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.recipe import Recipe
@@ -88,6 +89,22 @@ def choose_recipe(panel: Panel, split: Split, periods: Sequence[int]) -> tuple[R
     return recipe, (
         f"Chosen on validation: {_describe(recipe, panel)} (validation RMSE of the linear part: {errors}).",
     )
+
+
+def check_recipe(recipe: Recipe, panel: Panel, split: Split) -> None:
+    """Refuse a panel to which another model's recipe cannot be applied: `ConfigurationError`, `DataError`."""
+    lacking = set(recipe.covariates) - set(panel.roles.past + panel.roles.future + panel.roles.static)
+    if lacking:
+        raise ConfigurationError(
+            f"the model to start from uses the covariates {', '.join(sorted(lacking))}, which were not given; name "
+            "them as past, future or static covariates, or leave out --init-from"
+        )
+    longest = int(split.train.max())
+    if longest < 3 * recipe.season:
+        raise DataError(
+            f"the model to start from forecasts from a season of {recipe.season} steps and needs three of them to be "
+            f"trained, but the longest series has {longest} rows to train on; give more rows or leave out --init-from"
+        )
 
 
 def _steps_of_a_year(panel: Panel) -> int:
