@@ -26,7 +26,7 @@ from gatewise.training import Interrupt, TrainingOptions, train
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
-SCOUTS = 2  # networks trained on the training part alone, to learn for how long and how far to trust them
+SCOUTS = 3  # networks trained on the training part alone, to learn for how long and how far to trust them
 SHORTEST = 1e-3  # minutes; what a run gets that starts when time is up
 EARLY = ("interrupted", "max_minutes")  # ends of a run before it was done
 NARROWEST, WIDEST = 0.5, 4.0  # by which validation may scale the quantiles' distance from the median

@@ -101,7 +101,7 @@ class Forecaster(BaseEstimator):
         hidden_size: int = 64,
         num_layers: int = 1,
         dropout: float = 0.4,
-        members: int = 5,
+        members: int = 8,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
         max_epochs: int = 24,
