@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 from gatewise.data import Ragged
 from gatewise.errors import ConfigurationError, DataError, GatewiseError, ModelFolderError
 from gatewise.tasks import Classifier, load
+from gatewise.tasks.classification.objective import ClassifyBatch, ClassifyObjective
 from gatewise.tasks.folder import config_sha256
 
 SMALL: dict[str, Any] = {"hidden_size": 8, "members": 2, "max_epochs": 25, "threads": 1}
@@ -103,14 +105,16 @@ def test_every_form_of_x_means_the_same() -> None:
 
 def test_it_behaves_as_an_estimator() -> None:
     first = Classifier(**{**SMALL, "max_epochs": 3})
-    again = clone(first)
+    again: Any = clone(first)
     assert again.get_params() == first.get_params()
     again.set_params(seed=1)
-    results = [m.fit(X, Y).predict_proba(X_TEST) for m in (first, clone(first), again)]
+    copy: Any = clone(first)
+    untrained: Any = clone(first)
+    results = [m.fit(X, Y).predict_proba(X_TEST) for m in (first, copy, again)]
     assert np.array_equal(results[0], results[1])
     assert not np.array_equal(results[0], results[2])
     with pytest.raises(NotFittedError):
-        clone(first).predict(X)
+        untrained.predict(X)
 
 
 def test_whole_number_labels_stay_numbers() -> None:
@@ -181,6 +185,25 @@ def test_time_and_patience_stop_it() -> None:
         Classifier(hidden_size=4, members=1, max_epochs=1).fit(X[:4], ["a", "b"] * 2)
     impatient = Classifier(**{**SMALL, "max_epochs": 200, "learning_rate": 0.05, "patience": 2}).fit(X, Y)
     assert {run["stopped"] for run in impatient.history_} == {"patience"}
+
+
+def test_ctrl_c_keeps_the_members_trained_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss, calls = ClassifyObjective.loss, 0
+
+    def counted(self: ClassifyObjective, batch: ClassifyBatch) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 60:
+            signal.raise_signal(signal.SIGINT)
+        return loss(self, batch)
+
+    monkeypatch.setattr(ClassifyObjective, "loss", counted)
+    model = Classifier(**{**SMALL, "max_epochs": 10, "members": 4}).fit(X, Y)  # 5 batches an epoch
+    assert calls == 60
+    assert model.interrupted_
+    assert [(run["stopped"], len(run["epochs"])) for run in model.history_] == [("max_epochs", 10), ("interrupted", 1)]
+    assert model.notes_[-1] == "Only 2 of 4 members were trained: training was interrupted."
+    assert model.predict_proba(X_TEST).shape == (30, 3)
 
 
 def test_observe_shows_the_gates(model: Classifier) -> None:

@@ -177,4 +177,4 @@ def test_without_a_sensible_part_it_says_why(
 
 
 def test_small_sets_get_more_epochs() -> None:
-    assert [default_epochs(batches) for batches in (1, 6, 10, 60, 61, 10_000)] == [200, 200, 120, 20, 20, 20]
+    assert [default_epochs(batches) for batches in (1, 10, 20, 100, 101, 10_000)] == [200, 200, 100, 20, 20, 20]

@@ -54,7 +54,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
-        max_epochs: passes over the training part at most; None: as many as make about 1,200 steps, from 20 to 200.
+        max_epochs: passes over the training part at most; None: as many as make about 2,000 steps, from 20 to 200.
         max_minutes: wall-clock minutes for the whole fit; None for no limit. Members without time left are left out.
         patience: epochs without a better validation log loss after which a member stops; None for never.
         validation: the share of each class (or of the groups) that each member holds out; 0 for none, then every member
@@ -97,7 +97,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         bidirectional: bool = True,
         dropout: float = 0.3,
         members: int = 4,
-        mixing: float = 0.4,
+        mixing: float = 0.35,
         scaling: float = 0.2,
         noise: float = 0.1,
         label_smoothing: float = 0.1,

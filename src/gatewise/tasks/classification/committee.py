@@ -17,7 +17,7 @@ from gatewise.tasks.classification.objective import Augmentation, ClassifyObject
 from gatewise.training import Interrupt, TrainingOptions, train
 
 # Steps a member is trained for where the number of epochs is free to choose, and the least and most epochs of that.
-STEPS, LEAST_EPOCHS, MOST_EPOCHS = 1_200, 20, 200
+STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2_000, 20, 200
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class MemberOptions:
 
 
 def default_epochs(batches_per_epoch: int) -> int:
-    """Epochs that make about 1,200 steps, from 20 to 200.
+    """Epochs that make about 2,000 steps, from 20 to 200.
 
     >>> [default_epochs(batches) for batches in (2, 15, 1000)]
-    [200, 80, 20]
+    [200, 134, 20]
     """
     return min(max(-(-STEPS // batches_per_epoch), LEAST_EPOCHS), MOST_EPOCHS)
 
