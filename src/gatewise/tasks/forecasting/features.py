@@ -139,9 +139,11 @@ class Features:
                 columns += added
                 owners += [name] * len(added)
         owners += [None] * len(recipe.periods)
-        rows = np.stack(columns, 1)
-        spread = _spread(rows[usable]) if statistics is None else statistics.rows
-        self.rows = torch.from_numpy(((rows - spread[0]) / spread[1]).astype(np.float32))
+        spread = statistics.rows if statistics else np.concatenate([_spread(c[usable, None]) for c in columns], 1)
+        self.rows = torch.empty(len(z), len(columns))
+        for k in range(len(columns)):  # one column after the other, so that a long table is never there twice
+            self.rows[:, k] = torch.from_numpy((columns[k] - spread[0, k]) / spread[1, k])
+            columns[k] = z[:0]
         future: list[np.ndarray] = []
         for name in panel.roles.future:
             if name in recipe.covariates:
@@ -305,13 +307,16 @@ def calendar(times: np.ndarray, frequency: Frequency, periods: tuple[int, ...], 
         steps, _ = frequency.locate(np.datetime64("1970-01-01", "us"), times)
     else:
         steps = times // frequency.count
-    angles: list[np.ndarray] = [
-        (2 * np.pi * k / m) * (steps % m) for m in periods for k in range(1, min(HARMONICS, m // 2) + 1)
+    waves = [
+        wave((2 * np.pi * k / m) * (steps % m)).astype(np.float32)
+        for m in periods
+        for k in range(1, min(HARMONICS, m // 2) + 1)
+        for wave in (np.sin, np.cos)
     ]
     if yearly:
         since = (times - times.astype("datetime64[Y]")).astype("timedelta64[us]").astype(np.int64)
-        angles.append(since.astype(np.float64) * (2 * np.pi / YEAR))
-    return [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
+        waves += [wave(since * (2 * np.pi / YEAR)).astype(np.float32) for wave in (np.sin, np.cos)]
+    return waves
 
 
 def first_known(panel: Panel) -> np.ndarray:
