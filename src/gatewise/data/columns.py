@@ -22,6 +22,7 @@ TIME_NAMES = (
 )  # fmt: skip
 SURE_NAMES = TIME_NAMES[:7]
 LOOKED_AT = 50
+LARGEST = 1e140  # sums of squares of more would overflow double precision
 
 
 def numeric_column(column: pa.ChunkedArray, name: str, role: str) -> np.ndarray:
@@ -54,6 +55,13 @@ def numeric_column(column: pa.ChunkedArray, name: str, role: str) -> np.ndarray:
         raise DataError(
             f'column "{name}" ({role}), row {row + 1}: {values[row]} is not a finite number'
             f"{_in_all(int(infinite.sum()))}; replace it, or leave the field empty if it is missing"
+        )
+    large = np.abs(values) > LARGEST
+    if large.any():
+        row = first_index(large)
+        raise DataError(
+            f'column "{name}" ({role}), row {row + 1}: {values[row]:g} is too large to compute with'
+            f"{_in_all(int(large.sum()))}; expected at most {LARGEST:g} in size. Correct it, or change the unit"
         )
     return values
 

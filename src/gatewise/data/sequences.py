@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from gatewise.data.columns import numeric_column, series_codes
+from gatewise.data.columns import LARGEST, numeric_column, series_codes
 from gatewise.data.table import first_index, require_column
 from gatewise.data.timeline import read_times, show_time
 from gatewise.errors import DataError
@@ -57,6 +57,14 @@ class Ragged:
             raise DataError(
                 f"{self._name(at)}, time step {row - self.offsets[at] + 1}, {self._channel(channel)}: "
                 f"{self.values[row, channel]} is not a finite number; use NaN for a missing value"
+            )
+        large = np.abs(self.values) > (LARGEST if self.values.dtype == np.float64 else np.inf)
+        if large.any():
+            row, channel = (int(i) for i in np.argwhere(large)[0])
+            at = int(np.searchsorted(self.offsets, row, side="right")) - 1
+            raise DataError(
+                f"{self._name(at)}, time step {row - self.offsets[at] + 1}, {self._channel(channel)}: "
+                f"{self.values[row, channel]:g} is too large to compute with; expected at most {LARGEST:g} in size"
             )
 
     @classmethod

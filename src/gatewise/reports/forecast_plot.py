@@ -34,7 +34,7 @@ def paint(panel: ForecastPanel, size: Size) -> Figure:
     pairs = panel.bands()
     for k, (low, high) in enumerate(pairs):
         lower, upper = (_floats(panel.quantiles[level]) for level in (low, high))
-        axes.fill_between(ahead, lower, upper, color=COLOURS["accent"], alpha=0.16 + 0.08 * k, linewidth=0)
+        axes.fill_between(ahead, lower, upper, color=COLOURS["accent"], alpha=min(0.16 + 0.08 * k, 0.6), linewidth=0)
         if len(ahead) == 1:
             axes.vlines(ahead, lower, upper, color=COLOURS["accent"], alpha=0.3, linewidth=8)
     dots = {"marker": "o", "markersize": 3.4} if len(ahead) <= 40 else {}

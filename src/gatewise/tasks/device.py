@@ -1,8 +1,9 @@
-"""Where and with how many threads an estimator computes."""
+"""Where, with how many threads and from which seed an estimator computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from gatewise.errors import ConfigurationError
@@ -30,6 +31,20 @@ def check_device(device: object) -> None:
     if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise ConfigurationError(f"device is {device!r}, but torch sees {count} CUDA devices on this machine")
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what cannot seed, with `ConfigurationError`; up to what scikit-learn and NumPy take as well.
+
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+        ...
+    gatewise.errors.ConfigurationError: seed is -1, expected a whole number of at least 0
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigurationError(f"seed is {seed!r}, expected a whole number of at least 0")
+    if seed >= 2**32:
+        raise ConfigurationError(f"seed is {seed!r}, expected at most {2**32 - 1}")
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from gatewise.errors import ConfigurationError, nearest
 from gatewise.tasks.classification.committee import MemberOptions
-from gatewise.tasks.device import check_device
+from gatewise.tasks.device import check_device, check_seed
 
 if TYPE_CHECKING:
     from gatewise.tasks.classification.classifier import Classifier
 
-COUNTS = {"hidden_size": 1, "num_layers": 1, "members": 1, "batch_size": 1, "threads": 1, "seed": 0}
+COUNTS = {"hidden_size": 1, "num_layers": 1, "members": 1, "batch_size": 1, "threads": 1}
 MAY_BE_NONE = ("batch_size", "threads", "patience", "max_minutes", "id", "time", "label")
 SHARES = ("dropout", "label_smoothing", "validation", "average_decay")
 SIZES = ("mixing", "scaling", "noise")
@@ -51,6 +51,7 @@ def check_parameters(model: "Classifier", *, device: bool = True) -> None:
         raise ConfigurationError(f'class_weight is "{weight}", {nearest(weight, ["balanced"])}; or None, or a dict')
     # The loop's own options are checked where they are defined.
     member_options(model).training(sequences=1, seed=0, minutes=model.max_minutes)
+    check_seed(model.seed)
     if device:
         check_device(model.device)
 

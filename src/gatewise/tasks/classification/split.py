@@ -12,8 +12,8 @@ def validation_parts(
     """One validation part a member: indices into the sequences, different for each member as long as they last.
 
     Members that hold out different parts see all data between them (a cross-validation committee: Krogh & Vedelsby
-    1995). Without `groups` each class gives its share, at least one sequence. With `groups` whole groups are held out,
-    and each class keeps a sequence in the training part.
+    1995). Without `groups` each class gives its share, at least one sequence and never all. With `groups` whole groups
+    are held out, and each class keeps a sequence in the training part.
 
     Args:
         targets: class numbers `[S]`.
@@ -42,7 +42,7 @@ def validation_parts(
     taken: list[list[np.ndarray]] = [[] for _ in range(members)]
     for number in range(len(counts)):
         order = rng.permutation(np.flatnonzero(targets == number))
-        size = max(1, round(share * len(order)))
+        size = min(max(1, round(share * len(order))), len(order) - 1)
         for member in range(members):
             taken[member].append(np.take(order, range(member * size, (member + 1) * size), mode="wrap"))
     return [np.sort(np.concatenate(part)) for part in taken], None

@@ -17,7 +17,7 @@ from gatewise.data.panel import Panel, Roles, check_target
 from gatewise.data.table import read_table
 from gatewise.data.timeline import show_time
 from gatewise.errors import ConfigurationError, DataError
-from gatewise.tasks.device import check_device, cpu_threads
+from gatewise.tasks.device import check_device, check_seed, cpu_threads
 from gatewise.tasks.folder import ModelFolder, read_folder
 from gatewise.tasks.forecasting import storage
 from gatewise.tasks.forecasting.backtest import Backtest
@@ -416,7 +416,6 @@ class Forecaster(BaseEstimator):
             "members": 1,
             "max_epochs": 1,
             "patience": 1,
-            "seed": 0,
         }
         for name, least in whole.items():
             value = getattr(self, name)
@@ -429,6 +428,8 @@ class Forecaster(BaseEstimator):
         levels = list(self.quantiles)
         if any(not 0 < q < 1 for q in levels) or levels != sorted(set(levels)):
             raise ConfigurationError(f"quantiles are {levels}, expected increasing levels between 0 and 1")
+        if len({f"{q:g}" for q in levels}) < len(levels):
+            raise ConfigurationError(f"quantiles are {levels}, expected levels that differ in their first six digits")
         if self.validation is not None and not 0 < self.validation < 1:
             raise ConfigurationError(f"validation is {self.validation!r}, expected a share between 0 and 1 or None")
         periods = () if self.periods is None else self.periods
@@ -444,6 +445,7 @@ class Forecaster(BaseEstimator):
             weight_decay=self.weight_decay,
             patience=self.patience,
         )
+        check_seed(self.seed)
         check_device(self.device)
 
     # ------------------------------------------------------------------ files
