@@ -39,12 +39,10 @@ def check_seed(seed: object) -> None:
     >>> check_seed(-1)
     Traceback (most recent call last):
         ...
-    gatewise.errors.ConfigurationError: seed is -1, expected a whole number of at least 0
+    gatewise.errors.ConfigurationError: seed is -1, expected a whole number from 0 to 4294967295
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ConfigurationError(f"seed is {seed!r}, expected a whole number of at least 0")
-    if seed >= 2**32:
-        raise ConfigurationError(f"seed is {seed!r}, expected at most {2**32 - 1}")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ConfigurationError(f"seed is {seed!r}, expected a whole number from 0 to {2**32 - 1}")
 
 
 @contextmanager
