@@ -207,6 +207,14 @@ def test_a_model_is_replaced_only_when_asked(gatewise: Program, models: Path) ->
     refused(gatewise, argv, ("already holds a trained model", "--overwrite"), models)
 
 
+@pytest.mark.parametrize(("task", "rest"), [("forecast", ("--target", "sales", "--horizon", "3")), ("classify", ())])
+def test_a_taken_name_is_refused_before_anything_is_read(
+    task: str, rest: tuple[str, ...], gatewise: Program, models: Path
+) -> None:
+    argv = ("train", task, "nothing.csv", *rest, "--out", "sales")
+    refused(gatewise, argv, ("sales already holds a trained model",), models)
+
+
 def test_a_model_of_other_shapes_is_no_start(gatewise: Program, models: Path) -> None:
     refused(gatewise, (*CLASSIFY, "--init-from", "waves", "--hidden-size", "5"), ("other shapes",), models)
     refused(gatewise, (*CLASSIFY, "--init-from", "sales"), ("forecast", "classify"), models)
