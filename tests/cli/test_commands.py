@@ -62,6 +62,14 @@ def test_a_forecaster_is_trained_evaluated_and_used(gatewise: Program, data: Pat
     assert [row["forecast"] for row in rows] == pytest.approx([row["forecast"] for row in expected], rel=1e-12)
 
 
+def test_scores_of_rows_a_model_was_trained_on_are_called_so(gatewise: Program, models: Path) -> None:
+    assert answer(gatewise("evaluate", "sales", "sales.csv", "--json"))["seen_in_training"] == 0
+    assert answer(gatewise("evaluate", "sales", "sales.csv", "--windows", "3", "--json"))["seen_in_training"] == 6
+    told = gatewise("evaluate", "sales", "sales.csv", "--windows", "3")
+    assert told.code == 0
+    assert "6 of 9 forecasts are of rows it has seen" in told.err
+
+
 def test_several_series_with_every_kind_of_covariate(gatewise: Program, data: Path) -> None:
     lines = shops()
     lines[0] += ",rain,open"

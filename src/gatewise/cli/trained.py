@@ -27,7 +27,15 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
     estimator = load(model)
     with _warnings_on_stderr():
         if isinstance(estimator, Forecaster):
-            task, metrics = "forecast", estimator.evaluate(_table(data), windows=windows)
+            backtest = estimator.backtest(_table(data), windows=windows)
+            seen = int(estimator.seen(backtest.times).sum())
+            task, metrics = "forecast", {**backtest.metrics(), "seen_in_training": seen}
+            if seen and not as_json:
+                print_note(
+                    f"note: the model was trained until {estimator.trained_until_}: {seen} of {backtest.times.size} "
+                    "forecasts are of rows it has seen, so these scores flatter it; train with --holdout, or "
+                    "give new rows"
+                )
         elif windows != 1:
             raise ConfigurationError("--windows is for forecasts; this model classifies whole sequences")
         else:

@@ -77,10 +77,8 @@ def _facts(forecaster: Forecaster) -> tuple[tuple[str, str], ...]:
 
 def _is_new(forecaster: Forecaster, panel: Panel, windows: int) -> bool:
     """Whether the last windows of every series lie after the training rows."""
-    until = forecaster.trained_until_
-    last = np.datetime64(until.replace(" ", "T")) if panel.frequency.is_calendar else int(until)
     origins = panel.offsets[:-1] + panel.observed_lengths - 1 - windows * forecaster.horizon
-    return bool((origins >= panel.offsets[:-1]).all() and (panel.times[origins] >= last).all())
+    return bool((origins >= panel.offsets[:-1]).all() and not forecaster.seen(panel.times[origins + 1]).any())
 
 
 def _can_predict(forecaster: Forecaster, panel: Panel) -> bool:

@@ -312,6 +312,12 @@ class Forecaster(BaseEstimator):
         """The scores of a backtest by name, with those of the naive forecast under "baseline"."""
         return self.backtest(table, windows, stride).metrics()
 
+    def seen(self, times: np.ndarray) -> np.ndarray:
+        """Which of the times (of any shape) do not lie after the last training row: scores there are flattering."""
+        last = self.trained_until_
+        until = np.datetime64(last.replace(" ", "T")) if self.frequency_.is_calendar else int(last)
+        return times <= until
+
     def score(self, table: Any) -> float:
         """1 - MAE / MAE of the naive forecast, on the last horizon: 1 is perfect, 0 no better than naive.
 
