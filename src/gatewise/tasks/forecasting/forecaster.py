@@ -232,8 +232,8 @@ class Forecaster(BaseEstimator):
 
         Returns:
             A table of S x L rows: the id (where there is one), time, `forecast` (the mean) and a column a quantile, in
-            the target's units; of pandas, polars or Arrow as `table` is. Where the recipe takes logarithms, `forecast` is
-            the exponential of their mean, which lies a little below the mean.
+            the target's units; of pandas, polars or Arrow as `table` is. Where the recipe takes logarithms, `forecast`
+            is the exponential of their mean, which lies a little below the mean.
 
         Raises:
             DataError: the table does not fit the model.
