@@ -7,7 +7,7 @@ OUT ?= demo
 .PHONY: demo test check format clean
 .DELETE_ON_ERROR:
 
-# Without a network to fetch the newest pip, the one that comes with Python does as well.
+# Made anew only when the dependencies change; the package itself is installed editable.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
