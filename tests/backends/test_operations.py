@@ -44,6 +44,7 @@ MEANING: dict[str, Callable[..., Any]] = {
     "lt": lambda a, b: float(a < b),
     "floor": lambda a: float(math.floor(a)),
     "detach": lambda a: a,
+    "clip_grad": lambda a, bound: a,
 }
 
 

@@ -50,9 +50,8 @@ def test_declarations_are_inherited_and_can_be_replaced() -> None:
 
 def test_another_output() -> None:
     class Named(Recurrent):
-        output = "y"
         h = None
-        y = State()
+        y = State(emitted=True)
 
         def step(self, x, y):
             return {"y": tanh(linear("y", x, y))}
@@ -98,7 +97,7 @@ class Unhashable(Elman):
         (TakesUnknown(), 'takes "cc", which is declared neither as a state nor as an input'),
         (TakesTooFew(), "does not take x; its arguments must be the inputs and states: x, h"),
         (ByPosition(), 'takes "x" by position only'),
-        (Branches(), "Branches.step: Python asked whether `h > 0` is true"),
+        (Branches(), r"Branches.step, line \d+ of test_cell.py `.*`: Python asked whether `h > 0` is true"),
         (NoState(), "declares no state; write, for instance, `h = State"),
         (Unhashable(), r"cannot be hashed: declare its options with @dataclass\(frozen=True\)"),
     ],

@@ -75,8 +75,14 @@ def test_a_value_before_the_step_keeps_its_name() -> None:
         (lambda x, h, c: (h, c), r"must return a mapping .* got tuple"),
         (lambda x, h, c: {"h": h, "c": x * 2}, r'state "c" was declared with width H, but `x \* 2` has width X'),
         (lambda x, h, c: {"h": h, "c": sigmoid(0.5)}, r"`sigmoid\(0.5\)` has no width \(a scalar\)"),
-        (lambda x, h, c: {"h": h + x, "c": c}, r"Cell.step: add\(h, x\): the widths do not fit"),
-        (lambda x, h, c: {"h": h if h > c else c, "c": c}, r"Cell.step: Python asked whether `h > c` is true"),
+        (
+            lambda x, h, c: {"h": h + x, "c": c},
+            r"Cell.step, line \d+ of test_step.py `.*`: add\(h, x\): the widths do not fit",
+        ),
+        (
+            lambda x, h, c: {"h": h if h > c else c, "c": c},
+            r"Cell.step, line \d+ of test_step.py `.*`: Python asked whether `h > c` is true",
+        ),
         (
             lambda x, h, c: {"h": matmul("W", x) + matmul("W", h), "c": c},
             r'parameter "W" with two shapes: \[H, X\] in `W @ x` and \[H, H\] in `W @ h`',

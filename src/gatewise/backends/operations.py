@@ -1,11 +1,15 @@
 """The operations of the language in torch's spelling."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
+
+from gatewise.equations import Expr
+from gatewise.equations.rows import EPSILON
 
 
 def _where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -22,6 +26,29 @@ def _condition(compare: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor,
         return compare(a, b).to(torch.result_type(a, b))
 
     return number
+
+
+class _ClipGrad(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(a: Tensor, bound: Tensor) -> Tensor:
+        return a.view_as(a)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (bound,) = ctx.saved_tensors
+        return torch.minimum(torch.maximum(grads[0], -bound), bound), None
+
+
+def _clip_grad(a: Tensor, bound: Tensor) -> Tensor:
+    result = _ClipGrad.apply(a, bound)
+    assert isinstance(result, Tensor)
+    return result
 
 
 TORCH: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
@@ -53,5 +80,52 @@ TORCH: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "lt": _condition(torch.lt),
         "floor": torch.floor,
         "detach": torch.detach,
+        "clip_grad": _clip_grad,
     }
 )
+
+
+def mean(a: Tensor) -> Tensor:
+    """The mean over units, in every unit."""
+    return a.mean(-1, keepdim=True).expand_as(a)
+
+
+def total(a: Tensor) -> Tensor:
+    """The sum over units `[..., 1]`."""
+    return a.sum(-1, keepdim=True)
+
+
+def rstd(*vectors: Tensor) -> Tensor:
+    """One over the standard deviation of all vectors `[..., w]` together `[..., w]`."""
+    joined = vectors[0] if len(vectors) == 1 else torch.stack(torch.broadcast_tensors(*vectors), -1).flatten(-2)
+    variance = joined.var(-1, correction=0, keepdim=True)
+    return (variance + EPSILON).rsqrt().expand_as(vectors[0])
+
+
+def normalise(index: int, *vectors: Tensor) -> Tensor:
+    """The vector at `index`, less the mean of all vectors together and divided by their standard deviation."""
+    if len(vectors) == 1:
+        centred = vectors[0] - vectors[0].mean(-1, keepdim=True)
+        return centred * (centred.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
+    centre = sum(vector.mean(-1, keepdim=True) for vector in vectors) / len(vectors)
+    spread = sum((vector - centre).square().mean(-1, keepdim=True) for vector in vectors) / len(vectors)
+    return (vectors[index] - centre) * (spread + EPSILON).rsqrt()
+
+
+def repeat(a: Tensor, size: int) -> Tensor:
+    """Each block's value for each of its cells: `[..., K]` to `[..., size]`."""
+    return a.repeat_interleave(size // a.shape[-1], -1)
+
+
+def fold(a: Tensor, size: int) -> Tensor:
+    """The sum over each block's cells: `[..., H]` to `[..., size]`."""
+    return a.unflatten(-1, (size, -1)).sum(-1)
+
+
+def row(node: Expr, arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> Tensor:
+    """An operation that mixes units, by its node in the language; `sizes` is what symbolic widths stand for."""
+    if node.op in ("repeat", "fold"):
+        return {"repeat": repeat, "fold": fold}[node.op](arguments[0], sizes[str(node.width)])
+    if node.op == "normalise":
+        return normalise(int(node.attr or 0), *arguments)
+    return {"mean": mean, "total": total, "rstd": rstd}[node.op](*arguments)

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, Literal, TypeVar
 
 from gatewise.equations import Expr, Step, trace
 from gatewise.errors import CellError, nearest
@@ -13,17 +13,28 @@ from gatewise.errors import CellError, nearest
 
 @dataclass(frozen=True)
 class Input:
-    """Declares an input of a cell: a vector `[width]` for each time step."""
+    """Declares an input of a cell: a vector `[width]` for each time step, or with width None one number.
 
-    width: str = "X"
+    No gradient flows to an input with `differentiable=False` (a mask, a time stamp).
+    """
+
+    width: str | None = "X"
+    differentiable: bool = True
 
 
 @dataclass(frozen=True)
 class State:
-    """Declares a state of a cell: a vector `[width]` carried from step to step, starting at `initial`."""
+    """Declares a state of a cell: a vector `[width]` carried from step to step.
+
+    Attributes:
+        width: the symbolic width.
+        initial: the value before the first step: a number (0 by default), or "learned" for a trained vector `[width]`.
+        emitted: whether this state is what a layer gives out; None for the state named "h".
+    """
 
     width: str = "H"
-    initial: float = 0.0
+    initial: float | Literal["learned"] = 0.0
+    emitted: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,9 @@ class Cell(ABC):
     A cell with options is a frozen dataclass whose fields are the options. Class attributes:
 
     - `x = Input()` is declared already; further inputs and the states are declared the same way.
-    - `output` names the state that a layer gives out.
+    - the state named `h`, or the one declared `State(emitted=True)`, is what a layer gives out.
+
+    Symbolic widths are "X" (inputs), "H" (hidden units) and whatever else a cell uses; `widths` tells their sizes.
 
     `step` receives every input and every state (its value before the step) by name and returns a mapping with the new
     value of every state; values declared as `Observed` may be returned besides.
@@ -57,12 +70,19 @@ class Cell(ABC):
     parameters: W_h [H, X], b_h [H], U_h [H, H]
     """
 
-    output: ClassVar[str] = "h"
     x = Input()
 
     @abstractmethod
     def step(self, *args: Any, **kwargs: Any) -> Mapping[str, Expr]:
         """The equations of one time step; see the class."""
+
+    def widths(self, hidden_size: int) -> Mapping[str, int]:
+        """Sizes of the symbolic widths that follow from H, for instance of memory blocks; none unless overridden.
+
+        Raises:
+            CellError: H does not suit the cell.
+        """
+        return {}
 
     def trace(self) -> Step:
         """The checked equations of this cell; traced once, then remembered.
@@ -93,6 +113,14 @@ def _trace(cell: Cell) -> Step:
     inputs, states = declarations(kind, Input), declarations(kind, State)
     if not states:
         raise CellError(f"{name} declares no state; write, for instance, `h = State()` in its class")
+    emitted = [key for key, value in states.items() if value.emitted] or [
+        key for key, value in states.items() if key == "h" and value.emitted is None
+    ]
+    if len(emitted) != 1:
+        raise CellError(
+            f"{name} must give out one state, but {' and '.join(emitted) or 'none'} of {', '.join(states)} would be: "
+            'name it "h", or declare it with State(emitted=True)'
+        )
     known = [*inputs, *states]
     arguments = inspect.signature(cell.step).parameters
     takes_any = any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values())
@@ -119,5 +147,6 @@ def _trace(cell: Cell) -> Step:
         states={key: value.width for key, value in states.items()},
         observed=tuple(declarations(kind, Observed)),
         initial={key: value.initial for key, value in states.items()},
-        output=cell.output,
+        undifferentiated=[key for key, value in inputs.items() if not value.differentiable],
+        output=emitted[0],
     )

@@ -4,6 +4,7 @@ from gatewise.equations.expr import Expr, constant, input, linear, matmul, param
 from gatewise.equations.ops import (
     TABLE,
     Operation,
+    clip_grad,
     detach,
     exp,
     expm1,
@@ -23,6 +24,7 @@ from gatewise.equations.ops import (
     tanh,
     where,
 )
+from gatewise.equations.rows import fold, mean, normalise, normalise_jointly, repeat, total
 from gatewise.equations.step import Parameter, Step, trace
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "Operation",
     "Parameter",
     "Step",
+    "clip_grad",
     "constant",
     "detach",
     "exp",
     "expm1",
     "floor",
+    "fold",
     "input",
     "linear",
     "log",
@@ -43,10 +47,14 @@ __all__ = [
     "logsigmoid",
     "matmul",
     "maximum",
+    "mean",
     "minimum",
     "neg",
+    "normalise",
+    "normalise_jointly",
     "parameter",
     "relu",
+    "repeat",
     "sigmoid",
     "sign",
     "softplus",
@@ -54,6 +62,7 @@ __all__ = [
     "square",
     "state",
     "tanh",
+    "total",
     "trace",
     "where",
 ]

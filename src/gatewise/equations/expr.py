@@ -5,14 +5,16 @@ Nodes are immutable and hash-consed: two equal expressions are one object, so th
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from weakref import WeakValueDictionary
 
 from gatewise.errors import CellError
 
 LEAVES = frozenset({"constant", "input", "state", "parameter"})
-BARRIERS = frozenset({"matmul"})  # operations that mix the units of a vector; all others are pointwise
+PRODUCTS = frozenset({"matmul", "matmul_t"})  # a matrix, or (in derivatives) its transpose, times a vector
+ROWS = frozenset({"mean", "total", "normalise", "rstd", "repeat", "fold"})  # see gatewise.equations.rows
+BARRIERS = PRODUCTS | ROWS  # operations that mix the units of a vector; all others are pointwise
 
 _interned: "WeakValueDictionary[tuple[object, ...], Expr]" = WeakValueDictionary()
 _interning = Lock()
@@ -22,10 +24,12 @@ class Expr:
     """One node: an operation on other nodes, or a leaf.
 
     Attributes:
-        op: `constant`, `input`, `state` (its value before the step), `parameter` (a vector), `matmul`, or the name of a
-            pointwise operation in `gatewise.equations.ops.TABLE`.
+        op: `constant`, `input`, `state` (its value before the step), `parameter` (a vector), `matmul`, `matmul_t` (with
+            the weight transposed), or the name of an operation in `gatewise.equations.ops.TABLE` (pointwise) or
+            `gatewise.equations.rows.TABLE` (mixes the units).
         args: the operands.
-        attr: a leaf's name, a constant's value, the weight's name of a `matmul`; otherwise None.
+        attr: a leaf's name, a constant's value, the weight's name of a product, which part of a joint `normalise`;
+            otherwise None.
         width: the symbolic length of the vector ("H", "X", "P", ...); None for a scalar, which fits every width.
 
     Arithmetic and order comparisons build new nodes (a comparison gives 1 where true, 0 elsewhere); `==` is identity.
@@ -42,7 +46,7 @@ class Expr:
 
     op: str
     args: "tuple[Expr, ...]"
-    attr: str | float | None
+    attr: str | float | int | None
     width: str | None
 
     def __init__(self) -> None:
@@ -133,8 +137,16 @@ class Expr:
             "step; give each part its own state or parameter"
         )
 
+    def __setitem__(self, key: object, value: object) -> None:
+        raise CellError(
+            f"`{self!r}` was assigned to in place ([{key!r}] = ...), but an expression cannot be changed: compute a "
+            "new one, with where(condition, a, b) if it depends on values"
+        )
 
-def intern(op: str, args: tuple[Expr, ...] = (), attr: str | float | None = None, width: str | None = None) -> Expr:
+
+def intern(
+    op: str, args: tuple[Expr, ...] = (), attr: str | float | int | None = None, width: str | None = None
+) -> Expr:
     """The one node of this content; made if there is none. Checks nothing: the functions below and in `ops` do."""
     # A constant is keyed by its text: 0.0 == -0.0 as keys, yet they are different numbers.
     key = (op, args, attr.hex() if isinstance(attr, float) else attr, width)
@@ -171,8 +183,8 @@ def wrap(value: "Expr | float") -> Expr:
     return value if isinstance(value, Expr) else constant(value)
 
 
-def input(name: str, width: str = "X") -> Expr:
-    """What the step receives from outside: a vector `[width]` of one time step."""
+def input(name: str, width: str | None = "X") -> Expr:
+    """What the step receives from outside: a vector `[width]` of one time step; with width None one number."""
     return intern("input", attr=name, width=width)
 
 
@@ -181,8 +193,8 @@ def state(name: str, width: str = "H") -> Expr:
     return intern("state", attr=name, width=width)
 
 
-def parameter(name: str, width: str = "H") -> Expr:
-    """A trained vector `[width]`: a bias or a peephole."""
+def parameter(name: str, width: str | None = "H") -> Expr:
+    """A trained vector `[width]`: a bias or a peephole; with width None one trained number."""
     return intern("parameter", attr=name, width=width)
 
 
@@ -263,6 +275,37 @@ def depending(nodes: Iterable[Expr], on: Iterable[str]) -> set[Expr]:
         if node.op in kinds or any(arg in found for arg in node.args):
             found.add(node)
     return found
+
+
+def transposed(weight: str, operand: Expr, width: str) -> Expr:
+    """The transpose of a trained matrix `[operand's width, width]` times `operand` `[width]`; in derivatives."""
+    return intern("matmul_t", (operand,), weight, width)
+
+
+def rebuild(
+    roots: Iterable[Expr], replace: Mapping[Expr, Expr], rule: Callable[[Expr], Expr] | None = None
+) -> dict[Expr, Expr]:
+    """Every node the roots are made of, with what it becomes when the nodes in `replace` are replaced.
+
+    Args:
+        roots: where to start.
+        replace: nodes and what stands in their place; their operands are not visited.
+        rule: applied to every rebuilt node.
+    """
+    done = dict(replace)
+    pending = [(root, False) for root in roots]
+    while pending:
+        node, expanded = pending.pop()
+        if node in done:
+            continue
+        if not expanded:
+            pending.append((node, True))
+            pending.extend((arg, False) for arg in node.args)
+            continue
+        args = tuple(done[arg] for arg in node.args)
+        new = node if args == node.args else intern(node.op, args, node.attr, node.width)
+        done[node] = new if rule is None else rule(new)
+    return done
 
 
 def _is(node: Expr, value: int) -> bool:

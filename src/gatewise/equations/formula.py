@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from gatewise.equations.expr import LEAVES, Expr
-from gatewise.equations.ops import ATOM, FACTOR, TABLE
+from gatewise.equations import rows
+from gatewise.equations.expr import LEAVES, PRODUCTS, ROWS, Expr
+from gatewise.equations.ops import ATOM, COMPARE, FACTOR, TABLE
 
 Style = Literal["text", "latex"]
 
@@ -57,12 +58,19 @@ def _spell(
         return "...", ATOM
     deeper = None if depth is None else depth - 1
     operands = [_spell(arg, names, style, deeper) for arg in node.args]
-    if node.op == "matmul":
+    if node.op in PRODUCTS:
         operand = _parenthesised(*operands[0], ATOM, style)
-        weight = str(node.attr)
-        return (f"{weight} @ {operand}" if style == "text" else f"{symbol(weight)} {operand}"), FACTOR
-    operation = TABLE[node.op]
+        weight = str(node.attr) if style == "text" else symbol(str(node.attr))
+        if node.op == "matmul_t":
+            weight += ".T" if style == "text" else r"^{\top}"
+        return f"{weight} @ {operand}" if style == "text" else f"{weight} {operand}", FACTOR
+    operation = (rows.TABLE if node.op in ROWS else TABLE)[node.op]
     notation = operation.text if style == "text" else operation.latex
+    if node.op in ROWS:
+        text = notation.template.format(", ".join(_parenthesised(*operand, COMPARE, style) for operand in operands))
+        if len(node.args) > 1 and node.attr is not None:  # one part of vectors that are normalised together
+            text += f"[{node.attr}]" if style == "text" else f"_{{{node.attr}}}"
+        return text, ATOM
     inside = [_parenthesised(*operand, need, style) for operand, need in zip(operands, notation.demands, strict=False)]
     return notation.template.format(*inside), notation.binding
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gatewise.equations.expr import Expr, pointwise, wrap
+from gatewise.errors import CellError
 
 # How tightly a spelling binds: an operand that binds less tightly than demanded is put in parentheses.
 COMPARE, SUM, PRODUCT, FACTOR, ATOM = range(5)
@@ -27,11 +28,11 @@ class Notation:
 
 @dataclass(frozen=True)
 class Operation:
-    """One pointwise operation.
+    """One operation.
 
     Attributes:
         name: its key in the table, and its name in `gatewise.equations`.
-        arity: the number of operands.
+        arity: the number of operands; 0 for any number.
         derivative: from the node `y` and the adjoint `g` of its value (the gradient of the loss with respect to it),
             the adjoint for each operand; None where no gradient flows. At kinks the rules follow torch: 0 for `abs`
             and `relu`, halves for ties of `maximum` and `minimum`.
@@ -102,6 +103,12 @@ def _operations() -> list[Operation]:
         op("lt", 2, _infix("<", "<", COMPARE, compare, compare), lambda y, g: (None, None)),
         op("floor", 1, (Notation("floor({})"), Notation(r"\lfloor {} \rfloor")), lambda y, g: (None,)),
         op("detach", 1, _call("detach", 1), lambda y, g: (None,)),
+        op(
+            "clip_grad",
+            2,
+            _call("clip_grad", 2),
+            lambda y, g: (minimum(maximum(g, -y.args[1]), y.args[1]), None),
+        ),
     ]
 
 
@@ -198,6 +205,17 @@ def floor(a: Expr | float) -> Expr:
 def detach(a: Expr | float) -> Expr:
     """`a`, through which no gradient flows."""
     return pointwise("detach", wrap(a))
+
+
+def clip_grad(a: Expr, bound: float) -> Expr:
+    """`a`, whose gradient is clipped to ±`bound` (Graves 2013, Generating Sequences With RNNs, section 2.1).
+
+    Raises:
+        CellError: the bound is not a positive number.
+    """
+    if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not bound > 0:
+        raise CellError(f"clip_grad({a!r}, {bound!r}): the bound must be a positive number")
+    return pointwise("clip_grad", wrap(a), wrap(bound))
 
 
 TABLE: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _operations()})

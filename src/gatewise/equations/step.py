@@ -1,8 +1,11 @@
 """A traced cell: the equations of one time step, checked, with everything a backend needs to know about them."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
+from typing import Literal
 
 from gatewise.equations.expr import LEAVES, Expr, input, state, topological
 from gatewise.equations.formula import excerpt, spell, symbol
@@ -11,7 +14,7 @@ from gatewise.errors import CellError, nearest
 
 @dataclass(frozen=True)
 class Parameter:
-    """A trained tensor of a step: its name and its symbolic shape, `(width,)` or `(rows, columns)`."""
+    """A trained tensor of a step: its name and its symbolic shape, `()`, `(width,)` or `(rows, columns)`."""
 
     name: str
     shape: tuple[str, ...]
@@ -34,8 +37,9 @@ class Step:
         updates: each state's value after the step, of the state's width.
         observed: named values inside the step that a layer can show over time.
         parameters: what is trained.
-        initial: each state's value before the first step.
+        initial: each state's value before the first step: a number, or "learned".
         output: the state a layer gives out.
+        undifferentiated: inputs to which no gradient flows.
     """
 
     name: str
@@ -44,8 +48,9 @@ class Step:
     updates: Mapping[str, Expr]
     observed: Mapping[str, Expr]
     parameters: Mapping[str, Parameter]
-    initial: Mapping[str, float]
+    initial: Mapping[str, float | Literal["learned"]]
     output: str
+    undifferentiated: frozenset[str] = frozenset()
 
     def sequence(self, name: str) -> Expr:
         """The expression of an updated state or an observed value, by name.
@@ -60,7 +65,7 @@ class Step:
 
     def __str__(self) -> str:
         def listing(leaves: Mapping[str, Expr]) -> str:
-            return ", ".join(f"{name} [{leaf.width}]" for name, leaf in leaves.items())
+            return ", ".join(f"{name} [{leaf.width or ''}]" for name, leaf in leaves.items())
 
         lines = [f"{self.name}: {listing(self.inputs)}; states {listing(self.states)}; output {self.output}"]
         lines += [f"  {left} = {right}" for left, right in self._equations("text")]
@@ -99,11 +104,12 @@ def trace(
     name: str,
     function: Callable[..., object],
     *,
-    inputs: Mapping[str, str],
+    inputs: Mapping[str, str | None],
     states: Mapping[str, str],
     observed: Sequence[str] = (),
-    initial: Mapping[str, float] | None = None,
+    initial: Mapping[str, float | Literal["learned"]] | None = None,
     output: str = "h",
+    undifferentiated: Iterable[str] = (),
 ) -> Step:
     """Call `function` once on symbolic leaves and check what it returns.
 
@@ -111,11 +117,12 @@ def trace(
         name: of the cell, for messages.
         function: takes each input and each state by keyword; returns a mapping from the name of every state to its
             value after the step, and from names in `observed` to values inside the step.
-        inputs: the symbolic width of each input.
+        inputs: the symbolic width of each input; None for one number a step.
         states: the symbolic width of each state.
         observed: names of values that may be returned besides the states.
         initial: states that do not start at 0.
         output: the state a layer gives out.
+        undifferentiated: inputs to which no gradient flows.
 
     Raises:
         CellError: the equations cannot be traced, or what is returned does not fit; the message shows the expression.
@@ -137,7 +144,7 @@ def trace(
     try:
         returned = function(**input_leaves, **state_leaves)
     except CellError as error:
-        raise CellError(f"{name}.step: {error}") from error
+        raise CellError(f"{name}.step{_line(error)}: {error}") from error
     values = _returned(name, returned, states, observed)
     updates = {key: values[key] for key in states}
     seen = {key: values[key] for key in observed if key in values}
@@ -161,7 +168,18 @@ def trace(
         parameters=_parameters(name, order),
         initial=dict.fromkeys(states, 0.0) | dict(initial or {}),
         output=output,
+        undifferentiated=frozenset(undifferentiated),
     )
+
+
+def _line(error: CellError) -> str:
+    """Where in the cell's own code an error arose: the innermost line outside of the language, if there is one."""
+    language = Path(__file__).parent
+    for frame in reversed(extract_tb(error.__traceback__)):
+        if Path(frame.filename).parent != language:
+            source = f" `{frame.line}`" if frame.line else ""
+            return f", line {frame.lineno} of {Path(frame.filename).name}{source}"
+    return ""
 
 
 def _returned(name: str, returned: object, states: Mapping[str, str], observed: Sequence[str]) -> dict[str, Expr]:
@@ -210,7 +228,7 @@ def _parameters(name: str, order: list[Expr]) -> dict[str, Parameter]:
     users: dict[str, Expr] = {}
     for node in order:
         if node.op == "parameter":
-            shape = (str(node.width),)
+            shape = () if node.width is None else (str(node.width),)
         elif node.op == "matmul":
             shape = (str(node.width), str(node.args[0].width))
         else:
