@@ -21,6 +21,7 @@ class Call:
         batch: B.
         sizes: what the symbolic widths stand for, as sorted pairs, for instance `(("H", 5), ("X", 3))`.
         ragged: whether the sequences have lengths of their own.
+        extras: what else the call asks for, in words: masks, resets, states over time, tracing.
     """
 
     cell: Cell
@@ -30,10 +31,11 @@ class Call:
     batch: int
     sizes: tuple[tuple[str, int], ...]
     ragged: bool = False
+    extras: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         widths = ", ".join(f"{name}={size}" for name, size in self.sizes)
-        ragged = ", with lengths" if self.ragged else ""
+        ragged = "".join(f", with {what}" for what in (*(["lengths"] if self.ragged else []), *self.extras))
         dtype = str(self.dtype).removeprefix("torch.")
         shape = f"T={self.steps}, B={self.batch}, {widths}{ragged}"
         return f"{type(self.cell).__name__} of {shape}, {dtype} on {self.device}"

@@ -95,6 +95,11 @@ def total(a: Tensor) -> Tensor:
     return a.sum(-1, keepdim=True)
 
 
+def spread(a: Tensor, size: int) -> Tensor:
+    """One number `[..., 1]`, for every unit `[..., size]`."""
+    return a.expand(*a.shape[:-1], size)
+
+
 def rstd(*vectors: Tensor) -> Tensor:
     """One over the standard deviation of all vectors `[..., w]` together `[..., w]`."""
     joined = vectors[0] if len(vectors) == 1 else torch.stack(torch.broadcast_tensors(*vectors), -1).flatten(-2)
@@ -124,8 +129,8 @@ def fold(a: Tensor, size: int) -> Tensor:
 
 def row(node: Expr, arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> Tensor:
     """An operation that mixes units, by its node in the language; `sizes` is what symbolic widths stand for."""
-    if node.op in ("repeat", "fold"):
-        return {"repeat": repeat, "fold": fold}[node.op](arguments[0], sizes[str(node.width)])
+    if node.op in ("repeat", "fold", "spread"):
+        return {"repeat": repeat, "fold": fold, "spread": spread}[node.op](arguments[0], sizes[str(node.width)])
     if node.op == "normalise":
         return normalise(int(node.attr or 0), *arguments)
     return {"mean": mean, "total": total, "rstd": rstd}[node.op](*arguments)

@@ -1,23 +1,22 @@
-"""The reference backend: runs any traced cell over a sequence in torch operations.
+"""The reference backend: executes a schedule in torch operations.
 
-Any device and dtype, differentiable any number of times. What depends on no state is computed for all steps at once
-before the loop, and matrices with a common operand are multiplied as one: `W x` of all gates is one product over T*B.
+Any device and dtype. The forward and the derived backward run through the same few lines, since both are schedules;
+run under autograd, the result is differentiable any number of times.
 
-Legend: T steps, B batch, and the cell's own symbolic widths (X inputs, H units, P projected width).
+Legend: T steps, B batch, w the width of a vector (X, H, P, ...).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from gatewise.backends.call import Call, unsupported_dtype
-from gatewise.backends.operations import TORCH
-from gatewise.equations import Expr, Step
-from gatewise.equations.expr import LEAVES, depending, topological
-from gatewise.errors import CellError, nearest
+from gatewise.backends.operations import TORCH, row
+from gatewise.equations.expr import ROWS, Expr
+from gatewise.equations.grad import Sum
+from gatewise.equations.schedule import Schedule, Stage
 
 
 def supports(call: Call) -> str | None:
@@ -25,206 +24,157 @@ def supports(call: Call) -> str | None:
     return unsupported_dtype(call)
 
 
-def run(
-    step: Step,
-    inputs: Mapping[str, Tensor],
-    parameters: Mapping[str, Tensor],
-    states: Mapping[str, Tensor] | None = None,
-    *,
-    lengths: Tensor | None = None,
-    reverse: bool = False,
-    sequences: Sequence[str] | None = None,
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Run a traced cell over a batch of sequences.
-
-    Args:
-        step: the traced cell.
-        inputs: each input `[T, B, width]`, T at least 1.
-        parameters: each parameter in the shape the step declares.
-        states: each state `[B, width]` before the first step; by default the cell's initial values.
-        lengths: `[B]`, integers from 0 to T, on the CPU: sequence b ends after `lengths[b]` steps. What the inputs hold
-            beyond (NaN included) has no influence on any result or gradient. By default all sequences have T steps.
-        reverse: run from each sequence's end to its beginning.
-        sequences: names of states or observed values to give out over time; by default the step's output.
-
-    Returns:
-        The named values over time, each `[T, B, width]`, in the inputs' order of time, exactly 0 beyond a sequence's
-        end; and the final states, each `[B, width]`: after the last valid step (for length 0, the states given).
-
-    Raises:
-        CellError: an input, state or parameter is missing, too many, or of a shape that does not fit; or `sequences`
-            names a value that the cell does not have.
-
-    >>> from gatewise.equations import input, linear, state, trace
-    >>> total = trace("Sum", lambda x, h: {"h": x + h}, inputs={"x": "H"}, states={"h": "H"})
-    >>> outputs, final = run(total, {"x": torch.ones(3, 2, 1)}, {}, lengths=torch.tensor([3, 1]))
-    >>> outputs["h"][:, :, 0].tolist(), final["h"].tolist()
-    ([[1.0, 1.0], [2.0, 0.0], [3.0, 0.0]], [[3.0], [1.0]])
-    """
-    wanted = tuple(sequences) if sequences is not None else (step.output,)
-    sizes = _bind(step, inputs, parameters, states)
-    plan = _plan(step, wanted)
-    example = next(iter(inputs.values()))
-    steps, batch = example.shape[:2]
-    if states is None:
-        states = {
-            name: example.new_full((batch, sizes[str(leaf.width)]), step.initial[name])
-            for name, leaf in step.states.items()
-        }
-    valid = _valid(lengths, steps, example.device)
-    if valid is not None and lengths is not None:
-        inputs = {name: _without_padding(value, valid, lengths) for name, value in inputs.items()}
-
-    values: dict[Expr, Tensor] = {leaf: inputs[name] for name, leaf in step.inputs.items()}
-    weights: dict[Expr, tuple[Tensor, list[int]]] = {}
-    for node in plan.leaves:
-        if node.op == "parameter":
-            values[node] = parameters[str(node.attr)]
-        elif isinstance(node.attr, float):
-            values[node] = torch.tensor(node.attr, dtype=example.dtype, device=example.device)
-    for operand, products in plan.packs.items():
-        matrices = [parameters[str(node.attr)] for node in products]
-        packed = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
-        weights[operand] = packed.t(), [len(matrix) for matrix in matrices]
-    for node in plan.hoisted:
-        _evaluate(node, values, weights, plan)
-
-    # unbind, not indexing: the backward of `value[t]` writes a whole sequence for each step, T^2 in all.
-    moving = {node: values[node].unbind(0) for node in plan.moving}
-    constant = {node: value for node, value in values.items() if node not in plan.moving}
-    masks = None if valid is None else valid.unsqueeze(-1).unbind(0)
-    current = {leaf: states[name] for name, leaf in step.states.items()}
-    rows: dict[str, list[Tensor]] = {name: [] for name in plan.looped_outputs}
-    for t in range(steps - 1, -1, -1) if reverse else range(steps):
-        now = {**constant, **current}
-        for node, parts in moving.items():
-            now[node] = parts[t]
-        for node in plan.loop:
-            _evaluate(node, now, weights, plan)
-        for name, kept in rows.items():
-            kept.append(now[step.sequence(name)])
-        for name, leaf in step.states.items():
-            new = now[step.updates[name]].expand_as(current[leaf])  # a parameter alone has no batch
-            current[leaf] = new if masks is None else torch.where(masks[t], new, current[leaf])
-
-    outputs: dict[str, Tensor] = {}
-    for name in wanted:
-        if name in rows:
-            output = torch.stack(rows[name][::-1] if reverse else rows[name])
-        else:
-            node = step.sequence(name)
-            output = values[node].expand(steps, batch, sizes[str(node.width)])
-        outputs[name] = output if valid is None else torch.where(valid.unsqueeze(-1), output, 0)
-    return outputs, {name: current[leaf] for name, leaf in step.states.items()}
-
-
 @dataclass(frozen=True, eq=False)
-class _Plan:
-    """A step cut at the loop: by what a node depends on, not by annotation.
+class Executed:
+    """What the execution of a schedule gives.
 
     Attributes:
-        leaves: all leaves in use.
-        hoisted: nodes that depend on no state, computed before the loop.
-        loop: nodes that depend on a state, computed in every step.
-        moving: nodes from outside the loop that depend on the time step and that the loop reads.
-        packs: matmuls by their common operand.
-        looped_outputs: wanted names that are computed in the loop, or kept there because they are a state.
+        results: each wanted expression over time `[T, B, w]` (`[T, B, 1]` for one number), in the order of time.
+        final: each state `[B, w]` after the last turn of the loop.
+        sums: each parameter's sum, in the parameter's shape; with groups in front a dimension for them.
     """
 
-    leaves: list[Expr]
-    hoisted: list[Expr]
-    loop: list[Expr]
-    moving: list[Expr]
-    packs: dict[Expr, list[Expr]]
-    looped_outputs: list[str]
+    results: list[Tensor]
+    final: dict[str, Tensor]
+    sums: dict[str, Tensor]
 
 
-@lru_cache(maxsize=256)
-def _plan(step: Step, wanted: tuple[str, ...]) -> _Plan:
-    results = {name: step.sequence(name) for name in wanted}
-    order = topological([*results.values(), *step.updates.values()])
-    inner = depending(order, on=["state"])
-    timed = depending(order, on=["input"])
-    packs: dict[Expr, list[Expr]] = {}
-    for node in order:
-        if node.op == "matmul":
-            packs.setdefault(node.args[0], []).append(node)
-    loop = [node for node in order if node in inner and node.op not in LEAVES]
-    read = {arg for node in loop for arg in node.args} | set(step.updates.values())
-    looped = [name for name, node in results.items() if node in inner]
-    return _Plan(
-        leaves=[node for node in order if node.op in LEAVES],
-        hoisted=[node for node in order if node not in inner and node.op not in LEAVES],
-        loop=loop,
-        moving=[node for node in order if node in timed and node not in inner and node in read],
-        packs=packs,
-        looped_outputs=looped,
-    )
+def execute(
+    schedule: Schedule,
+    given: Mapping[Expr, Tensor],
+    parameters: Mapping[str, Tensor],
+    states: Mapping[str, Tensor],
+    sizes: Mapping[str, int],
+    *,
+    shape: tuple[int, int],
+    backwards: bool = False,
+    groups: int | None = None,
+) -> Executed:
+    """Run a schedule over a batch of sequences.
+
+    Args:
+        schedule: what to run.
+        given: the values over time `[T, B, w]` of `schedule.given`.
+        parameters: each parameter in its shape.
+        states: each carried state `[B, w]` before the first turn of the loop.
+        sizes: what symbolic widths stand for.
+        shape: T and B.
+        backwards: let the loop run from the last time step to the first.
+        groups: sum parameters' gradients over each of this many equal parts of the batch for itself.
+    """
+    steps, batch = shape
+    values = dict(given)
+    example = next(iter([*states.values(), *given.values(), *parameters.values()]))
+    constants = _Constants(parameters, example)
+    for stage in schedule.before:
+        _run(stage, values, constants, sizes)
+
+    # unbind, not indexing: the backward of `value[t]` writes a whole sequence for each step, T^2 in all.
+    streams = [(node, values[node].unbind(0)) for node in schedule.streamed]
+    still = {node: value for node, value in values.items() if node not in schedule.streamed}
+    leaves = {name: leaf for name, (leaf, _) in schedule.carried.items()}
+    current = {leaf: states[name] for name, leaf in leaves.items()}
+    rows: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
+    for t in range(steps - 1, -1, -1) if backwards else range(steps):
+        now = {**still, **current}
+        for node, parts in streams:
+            now[node] = parts[t]
+        for stage in schedule.loop:
+            _run(stage, now, constants, sizes)
+        for node, kept in rows.items():
+            kept.append(now[node])
+        for name, (leaf, update) in schedule.carried.items():
+            # A parameter or a constant alone has no batch.
+            current[leaf] = _value(update, now, constants).expand(batch, states[name].shape[-1])
+
+    for node, kept in rows.items():
+        values[node] = torch.stack(kept[::-1] if backwards else kept)
+    for stage in schedule.after:
+        _run(stage, values, constants, sizes)
+    results = [
+        _value(node, values, constants).expand(steps, batch, sizes[node.width] if node.width else 1)
+        for node in schedule.results
+    ]
+    sums: dict[str, Tensor] = {}
+    for term in schedule.sums:
+        part = _sum(term, values, constants, shape, sizes, groups)
+        known = sums.get(term.parameter)
+        sums[term.parameter] = part if known is None else known + part
+    return Executed(results, {name: current[leaf] for name, leaf in leaves.items()}, sums)
 
 
-def _evaluate(
-    node: Expr, values: dict[Expr, Tensor], weights: Mapping[Expr, tuple[Tensor, list[int]]], plan: _Plan
+class _Constants(dict[Expr, Tensor]):
+    """What does not change over time: numbers, parameters that are vectors, and packed matrices; made on first use."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], example: Tensor) -> None:
+        super().__init__()
+        self.parameters = parameters
+        self.example = example
+        self.packs: dict[Expr, tuple[Tensor, list[int]]] = {}
+
+    def __missing__(self, node: Expr) -> Tensor:
+        if node.op == "parameter":
+            value = self.parameters[str(node.attr)]
+        else:
+            value = torch.full((), float(str(node.attr)), dtype=self.example.dtype, device=self.example.device)
+        self[node] = value
+        return value
+
+    def packed(self, products: list[Expr]) -> tuple[Tensor, list[int]]:
+        """The matrices of products with a common operand side by side `[operand's w, sum of w]`, and the results' w."""
+        found = self.packs.get(products[0])
+        if found is None:
+            matrices = [self.parameters[str(node.attr)] for node in products]
+            if products[0].op == "matmul":
+                joined = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
+                found = joined.t(), [len(matrix) for matrix in matrices]
+            else:
+                joined = matrices[0] if len(matrices) == 1 else torch.cat(matrices, dim=1)
+                found = joined, [matrix.shape[1] for matrix in matrices]
+            self.packs[products[0]] = found
+        return found
+
+
+def _value(node: Expr, values: Mapping[Expr, Tensor], constants: _Constants) -> Tensor:
+    found = values.get(node)
+    return constants[node] if found is None else found
+
+
+def _run(
+    stage: Stage,
+    values: dict[Expr, Tensor],
+    constants: _Constants,
+    sizes: Mapping[str, int],
 ) -> None:
-    if node in values:
+    """Compute a stage's nodes into `values`, whatever dimensions come before the units."""
+    if stage.kind == "matmul":
+        for (operand, _), products in stage.packs.items():
+            packed, widths = constants.packed(products)
+            result = _value(operand, values, constants) @ packed
+            values.update(zip(products, result.split(widths, dim=-1), strict=True))
         return
-    if node.op != "matmul":
-        values[node] = TORCH[node.op](*(values[arg] for arg in node.args))
-        return
-    operand = node.args[0]
-    weight, rows = weights[operand]
-    values.update(zip(plan.packs[operand], (values[operand] @ weight).split(rows, dim=-1), strict=True))
+    for node in stage.nodes:
+        arguments = [_value(arg, values, constants) for arg in node.args]
+        values[node] = row(node, arguments, sizes) if node.op in ROWS else TORCH[node.op](*arguments)
 
 
-def _valid(lengths: Tensor | None, steps: int, device: torch.device) -> Tensor | None:
-    """Which steps are within their sequence `[T, B]`; None if all are."""
-    if lengths is None or bool((lengths == steps).all()):
-        return None
-    return torch.arange(steps, device=device).unsqueeze(1) < lengths.to(device)
-
-
-def _without_padding(value: Tensor, valid: Tensor, lengths: Tensor) -> Tensor:
-    """Padding replaced by the sequence's own first step, a value for which the cell's equations are surely defined."""
-    first = torch.where(valid[0].unsqueeze(-1), value[0], 0)
-    return torch.where(valid.unsqueeze(-1), value, first)
-
-
-def _bind(
-    step: Step, inputs: Mapping[str, Tensor], parameters: Mapping[str, Tensor], states: Mapping[str, Tensor] | None
-) -> dict[str, int]:
-    """What each symbolic width stands for, after checking every name and shape."""
-    sizes: dict[str, int] = {}
-    origin: dict[str, str] = {}
-
-    def check(kind: str, name: str, tensor: Tensor, expected: tuple[str, ...]) -> None:
-        shape = tuple(tensor.shape)
-        if len(shape) != len(expected):
-            raise CellError(
-                f'{step.name}: the {kind} "{name}" must be [{", ".join(expected)}], got shape {list(shape)}'
-            )
-        for width, size in zip(expected, shape, strict=True):
-            if sizes.setdefault(width, size) != size:
-                raise CellError(
-                    f'{step.name}: the {kind} "{name}" [{", ".join(expected)}] has shape {list(shape)}, '
-                    f"but {width} is {sizes[width]} according to {origin[width]}"
-                )
-            origin.setdefault(width, f'the {kind} "{name}"')
-
-    for kind, given, declared in (
-        ("input", inputs, {name: ("T", "B", str(leaf.width)) for name, leaf in step.inputs.items()}),
-        ("state", states, {name: ("B", str(leaf.width)) for name, leaf in step.states.items()}),
-        ("parameter", parameters, {name: parameter.shape for name, parameter in step.parameters.items()}),
-    ):
-        if given is None:
-            continue
-        for name in given:
-            if name not in declared:
-                raise CellError(f'{step.name} has no {kind} "{name}"; {nearest(name, declared)}')
-        for name, expected in declared.items():
-            if name not in given:
-                raise CellError(f'{step.name}: the {kind} "{name}" [{", ".join(expected)}] is missing')
-            check(kind, name, given[name], expected)
-    # A width may occur nowhere but in a parameterless state whose size then nothing tells.
-    for name, leaf in step.states.items():
-        if str(leaf.width) not in sizes:
-            raise CellError(f'{step.name}: the size {leaf.width} of the state "{name}" is not known; give the states')
-    return sizes
+def _sum(
+    term: Sum,
+    values: Mapping[Expr, Tensor],
+    constants: _Constants,
+    shape: tuple[int, int],
+    sizes: Mapping[str, int],
+    groups: int | None,
+) -> Tensor:
+    """A term over all steps and the batch."""
+    steps, batch = shape
+    factors = []
+    for node in term.factors:
+        width = sizes[node.width] if node.width else 1
+        value = _value(node, values, constants).expand(steps, batch, width)
+        factors.append(value if groups is None else value.unflatten(1, (groups, -1)).movedim(1, 0))
+    adjoint = factors[0].flatten(-3, -2)
+    if len(factors) == 2:
+        return adjoint.transpose(-1, -2) @ factors[1].flatten(-3, -2)
+    summed = adjoint.sum(-2)
+    return summed if term.adjoint.width else summed.squeeze(-1)

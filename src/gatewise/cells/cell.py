@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from gatewise.equations import Expr, Step, trace
 from gatewise.errors import CellError, nearest
@@ -51,6 +51,7 @@ class Cell(ABC):
     A cell with options is a frozen dataclass whose fields are the options. Class attributes:
 
     - `x = Input()` is declared already; further inputs and the states are declared the same way.
+    - `candidate` names the observed value that is added to the state, which recurrent dropout drops; or None.
     - the state named `h`, or the one declared `State(emitted=True)`, is what a layer gives out.
 
     Symbolic widths are "X" (inputs), "H" (hidden units) and whatever else a cell uses; `widths` tells their sizes.
@@ -70,11 +71,31 @@ class Cell(ABC):
     parameters: W_h [H, X], b_h [H], U_h [H, H]
     """
 
+    candidate: ClassVar[str | None] = None
     x = Input()
 
     @abstractmethod
     def step(self, *args: Any, **kwargs: Any) -> Mapping[str, Expr]:
         """The equations of one time step; see the class."""
+
+    def declared(self, kind: type[Declaration]) -> dict[str, Declaration]:
+        """What this cell declares of one kind (`Input`, `State`, `Observed`), by name; options may change it."""
+        return declarations(type(self), kind)
+
+    def transformed(self, step: Step) -> Step:
+        """The traced equations after a transform that belongs to the cell (see `gatewise.equations.transform`)."""
+        return step
+
+    def memory(self) -> Mapping[str, int]:
+        """Biases by which the cell keeps its state: 1 for those that keep it when large, -1 when small; none by default.
+
+        What `forget_bias` and `expected_lag` of a layer initialise.
+        """
+        return {}
+
+    def start(self) -> Mapping[str, float | tuple[float, float]]:
+        """Initial values of parameters that are not drawn as matrices are: a number, or the bounds of a uniform draw."""
+        return {}
 
     def widths(self, hidden_size: int) -> Mapping[str, int]:
         """Sizes of the symbolic widths that follow from H, for instance of memory blocks; none unless overridden.
@@ -109,8 +130,8 @@ def declarations(cell: type[Cell], kind: type[Declaration]) -> dict[str, Declara
 
 @lru_cache(maxsize=256)
 def _trace(cell: Cell) -> Step:
-    kind, name = type(cell), type(cell).__name__
-    inputs, states = declarations(kind, Input), declarations(kind, State)
+    name = type(cell).__name__
+    inputs, states = cell.declared(Input), cell.declared(State)
     if not states:
         raise CellError(f"{name} declares no state; write, for instance, `h = State()` in its class")
     emitted = [key for key, value in states.items() if value.emitted] or [
@@ -140,13 +161,14 @@ def _trace(cell: Cell) -> Step:
             f"{name}.step does not take {', '.join(missing)}; its arguments must be the inputs and states: "
             f"{', '.join(known)}"
         )
-    return trace(
+    step = trace(
         name,
         cell.step,
         inputs={key: value.width for key, value in inputs.items()},
         states={key: value.width for key, value in states.items()},
-        observed=tuple(declarations(kind, Observed)),
+        observed=tuple(cell.declared(Observed)),
         initial={key: value.initial for key, value in states.items()},
         undifferentiated=[key for key, value in inputs.items() if not value.differentiable],
         output=emitted[0],
     )
+    return cell.transformed(step)

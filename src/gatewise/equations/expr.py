@@ -5,7 +5,7 @@ Nodes are immutable and hash-consed: two equal expressions are one object, so th
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
 from weakref import WeakValueDictionary
 
@@ -13,7 +13,7 @@ from gatewise.errors import CellError
 
 LEAVES = frozenset({"constant", "input", "state", "parameter"})
 PRODUCTS = frozenset({"matmul", "matmul_t"})  # a matrix, or (in derivatives) its transpose, times a vector
-ROWS = frozenset({"mean", "total", "normalise", "rstd", "repeat", "fold"})  # see gatewise.equations.rows
+ROWS = frozenset({"mean", "total", "spread", "normalise", "rstd", "repeat", "fold"})  # see gatewise.equations.rows
 BARRIERS = PRODUCTS | ROWS  # operations that mix the units of a vector; all others are pointwise
 
 _interned: "WeakValueDictionary[tuple[object, ...], Expr]" = WeakValueDictionary()
@@ -250,8 +250,8 @@ def pointwise(op: str, *args: Expr) -> Expr:
     return intern(op, args, width=next(iter(widths), None))
 
 
-def topological(roots: Iterable[Expr]) -> list[Expr]:
-    """All nodes the roots are made of, each once, operands before what uses them."""
+def topological(roots: Iterable[Expr], cut: Collection[Expr] = ()) -> list[Expr]:
+    """All nodes the roots are made of, each once, operands before what uses them; what lies behind `cut` is left out."""
     seen: set[Expr] = set()
     order: list[Expr] = []
     # Iterative: a derived backward is deeper than Python's recursion limit likes.
@@ -263,7 +263,8 @@ def topological(roots: Iterable[Expr]) -> list[Expr]:
         elif node not in seen:
             seen.add(node)
             pending.append((node, True))
-            pending.extend((arg, False) for arg in reversed(node.args))
+            if node not in cut:
+                pending.extend((arg, False) for arg in reversed(node.args))
     return order
 
 

@@ -14,6 +14,8 @@ from gatewise.errors import CellError
 # How tightly a spelling binds: an operand that binds less tightly than demanded is put in parentheses.
 COMPARE, SUM, PRODUCT, FACTOR, ATOM = range(5)
 
+COSTLY = frozenset({"sqrt", "exp", "expm1", "log", "log1p", "sigmoid", "tanh", "logsigmoid", "softplus"})
+
 Derivative = Callable[[Expr, Expr], tuple[Expr | None, ...]]
 
 
@@ -38,6 +40,7 @@ class Operation:
             and `relu`, halves for ties of `maximum` and `minimum`.
         text: the spelling in printed equations.
         latex: the spelling in LaTeX.
+        costly: whether a backward had better save the value than compute it again.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Operation:
     derivative: Derivative
     text: Notation
     latex: Notation
+    costly: bool = False
 
 
 def _infix(text: str, latex: str, binding: int, left: int, right: int) -> tuple[Notation, Notation]:
@@ -59,7 +63,7 @@ def _call(name: str, arity: int, latex: str | None = None) -> tuple[Notation, No
 
 def _operations() -> list[Operation]:
     def op(name: str, arity: int, notation: tuple[Notation, Notation], derivative: Derivative) -> Operation:
-        return Operation(name, arity, derivative, *notation)
+        return Operation(name, arity, derivative, *notation, costly=name in COSTLY)
 
     one = wrap(1.0)
     compare = COMPARE + 1

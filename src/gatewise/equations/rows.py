@@ -33,6 +33,11 @@ def total(a: Expr) -> Expr:
     return intern("total", (_vector("total", a),))
 
 
+def spread(a: Expr, width: str) -> Expr:
+    """One number, in every unit `[width]`; in derivatives."""
+    return intern("spread", (a,), width=width)
+
+
 def normalise(a: Expr) -> Expr:
     """`(a - mean(a)) / sqrt(variance(a) + 1e-5)` over the units, without gain and bias.
 
@@ -123,7 +128,10 @@ TABLE: Mapping[str, Operation] = MappingProxyType(
         operation.name: operation
         for operation in (
             Operation("mean", 1, lambda y, g: (mean(g),), *_call("mean", r"\operatorname{mean}")),
-            Operation("total", 1, lambda y, g: (g,), *_call("total", r"\operatorname{sum}")),
+            Operation(
+                "total", 1, lambda y, g: (spread(g, str(y.args[0].width)),), *_call("total", r"\operatorname{sum}")
+            ),
+            Operation("spread", 1, lambda y, g: (total(g),), *_call("spread", r"\operatorname{spread}")),
             Operation("normalise", 0, _normalise_adjoints, *_call("normalise", r"\operatorname{norm}")),
             Operation("rstd", 0, _rstd_adjoints, *_call("rstd", r"\operatorname{rstd}")),
             Operation(

@@ -63,13 +63,19 @@ class Step:
             raise CellError(f'{self.name} has no value "{name}"; {nearest(name, values)}')
         return values[name]
 
+    def widths(self) -> set[str]:
+        """The symbolic widths in use."""
+        leaves = [*self.inputs.values(), *self.states.values()]
+        named = {leaf.width for leaf in leaves if leaf.width is not None}
+        return named | {width for parameter in self.parameters.values() for width in parameter.shape}
+
     def __str__(self) -> str:
         def listing(leaves: Mapping[str, Expr]) -> str:
             return ", ".join(f"{name} [{leaf.width or ''}]" for name, leaf in leaves.items())
 
         lines = [f"{self.name}: {listing(self.inputs)}; states {listing(self.states)}; output {self.output}"]
         lines += [f"  {left} = {right}" for left, right in self._equations("text")]
-        lines.append(f"parameters: {', '.join(map(str, self.parameters.values()))}")
+        lines.append(f"parameters: {', '.join(map(str, self.parameters.values())) or 'none'}")
         return "\n".join(lines)
 
     def latex(self) -> str:
@@ -139,6 +145,12 @@ def trace(
     clash = [key for key in inputs if key in states]
     if clash:
         raise CellError(f'{name}: "{clash[0]}" is declared as an input and as a state; rename one of them')
+    reserved = [key for key in (*inputs, *states) if not key.isidentifier()]
+    if reserved:
+        raise CellError(f'{name}: "{reserved[0]}" is no name of an input or a state; use letters, digits and _')
+    widths = [*inputs.values(), *states.values()]
+    if "T" in widths or "B" in widths:
+        raise CellError(f'{name}: the widths "T" and "B" stand for time steps and batch; give this one another name')
     input_leaves = {key: input(key, width) for key, width in inputs.items()}
     state_leaves = {key: state(key, width) for key, width in states.items()}
     try:
@@ -165,7 +177,7 @@ def trace(
         states=state_leaves,
         updates=updates,
         observed=seen,
-        parameters=_parameters(name, order),
+        parameters=parameters(name, order),
         initial=dict.fromkeys(states, 0.0) | dict(initial or {}),
         output=output,
         undifferentiated=frozenset(undifferentiated),
@@ -223,8 +235,13 @@ def _check_leaves(name: str, order: list[Expr], inputs: Mapping[str, Expr], stat
             )
 
 
-def _parameters(name: str, order: list[Expr]) -> dict[str, Parameter]:
-    parameters: dict[str, Parameter] = {}
+def parameters(name: str, order: Iterable[Expr]) -> dict[str, Parameter]:
+    """What is trained in ordered nodes, in the order of first use.
+
+    Raises:
+        CellError: a parameter is used with two shapes; `name` says in messages whose it is.
+    """
+    found: dict[str, Parameter] = {}
     users: dict[str, Expr] = {}
     for node in order:
         if node.op == "parameter":
@@ -233,12 +250,12 @@ def _parameters(name: str, order: list[Expr]) -> dict[str, Parameter]:
             shape = (str(node.width), str(node.args[0].width))
         else:
             continue
-        found = Parameter(str(node.attr), shape)
-        known = parameters.setdefault(found.name, found)
-        user = users.setdefault(found.name, node)
-        if known != found:
+        here = Parameter(str(node.attr), shape)
+        known = found.setdefault(here.name, here)
+        user = users.setdefault(here.name, node)
+        if known != here:
             raise CellError(
-                f'{name}.step uses the parameter "{found.name}" with two shapes: [{", ".join(known.shape)}] in '
-                f"`{excerpt(user)}` and [{', '.join(found.shape)}] in `{excerpt(node)}`; give one of them another name"
+                f'{name}.step uses the parameter "{here.name}" with two shapes: [{", ".join(known.shape)}] in '
+                f"`{excerpt(user)}` and [{', '.join(here.shape)}] in `{excerpt(node)}`; give one of them another name"
             )
-    return parameters
+    return found

@@ -4,34 +4,34 @@ Legend: T steps, B batch, X inputs, H hidden units, P projected width, O outputs
 otherwise H), D directions (1 or 2), L layers.
 """
 
-import math
-import warnings
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Literal, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from gatewise.backends import Call, Choice, check_backend, choose, torch_fused
-from gatewise.backends.call import FLOATING
 from gatewise.cells import LSTM as Plain
 from gatewise.cells import LSTMP as Projected
-from gatewise.errors import ConfigurationError, DataError
-from gatewise.nn.parameters import Shapes
-from gatewise.nn.sequences import Lengths, Sequences, arrange
-from gatewise.nn.stack import run_scan, run_stack
+from gatewise.equations import Step
+from gatewise.errors import ConfigurationError
+from gatewise.nn.core import check_size
+from gatewise.nn.layout import Layout, torchs
+from gatewise.nn.sequences import Lengths, Resets
+from gatewise.nn.torch_form import TorchForm
 
 State = tuple[Tensor, Tensor]
+GATES = ("i", "f", "z", "o")  # torch's order of the rows of its matrices (its documentation calls z "g")
 
 
-class LSTM(nn.Module):
+class LSTM(TorchForm):
     """Long short-term memory with forget gate (Gers, Schmidhuber & Cummins 2000), in the place of `torch.nn.LSTM`.
 
     Arguments, call, returns, parameter names and shapes, and the random numbers drawn at initialisation are those of
     `torch.nn.LSTM`, so that `load_state_dict` works in both directions. On top of it: sequences of different lengths
-    without packing (`lengths`), the forget gate's initial bias (`forget_bias`), a choice of backend (`backend`,
-    `explain`), and a look at the gates (`observe`).
+    without packing (`lengths`), states that start anew inside a sequence (`resets`), every published LSTM a switch
+    away, regularisation inside the recurrence, a choice of backend (`backend`, `explain`), and a look at the gates
+    (`observe`).
 
     Args:
         input_size: X.
@@ -44,17 +44,35 @@ class LSTM(nn.Module):
         proj_size: P, the width of the recurrent projection (LSTMP: Sak, Senior & Beaufays 2014); 0 for none.
         device: of the parameters.
         dtype: of the parameters.
+        peephole: gates see the cell state (Gers, Schraudolph & Schmidhuber 2002).
+        coupled: one gate for input and forgetting, f = 1 - i (Greff et al. 2017).
+        forget_gate: False for the cell of 1997, which forgets nothing.
+        layer_norm: net inputs and the cell's output are normalised (Ba, Kiros & Hinton 2016).
+        cells_per_block: S cells that share their gates (Hochreiter & Schmidhuber 1997); H is a multiple of it.
+        gate_recurrence: every gate also reads all gates of the step before (Greff et al. 2017, FGR); the gates are then
+            states, and `hx` holds them after h and c.
+        zoneout: share of units that keep the old value of a state, for all states or as a mapping, for instance
+            `{"c": 0.5, "h": 0.05}` (Krueger et al. 2017); in evaluation the expected mixture.
+        recurrent_dropout: share of units of z that are dropped before they enter the cell (Semeniuta et al. 2016).
+        variational_dropout: share of units of input and h that matrices do not see, the same at all steps of a sequence
+            (Gal & Ghahramani 2016).
+        weight_dropout: share of the elements of U that are dropped, for a whole call (Merity, Keskar & Socher 2018).
+        clip_gradient: bound of the gradient of net inputs (Graves 2013).
+        learned_state: states start at trained values instead of 0.
         forget_bias: the forget gates' bias at initialisation: `bias_ih` takes this number and `bias_hh` 0. None leaves
             torch's, a random number near 0, with which a new cell forgets half of its state in every step; so
             nothing is learned across more than a few steps until the gate has learned to open. With 1 it keeps 73 % of
             it, which is often better: Gers et al. (2000) start with positive forget biases, and Jozefowicz, Zaremba &
             Sutskever (2015, An Empirical Exploration of Recurrent Network Architectures, ICML) found that a bias of 1
             closes the gap between the LSTM and the GRU.
+        expected_lag: initialise the biases of forget and input gates for lags up to this many time steps (chrono
+            initialisation, Tallec & Ollivier 2018), in place of `forget_bias`; for long lags much the better choice.
         backend: "reference" (torch operations; any device, differentiable any number of times), "torch" (torch's fused
             call), or "auto": the fastest that can run the call.
 
     Raises:
         ConfigurationError: an argument is not usable, or the chosen backend cannot run a call.
+        CellError: switches that mean nothing together.
 
     The attribute `cell` is the cell whose equations every layer runs.
 
@@ -64,6 +82,8 @@ class LSTM(nn.Module):
     (torch.Size([7, 2, 5]), torch.Size([1, 2, 5]))
     >>> bool((output[4:, 1] == 0).all() and (output[3, 1] == h[0, 1]).all())
     True
+    >>> sorted(name for name, _ in LSTM(3, 5, bias=False, peephole=True).named_parameters())
+    ['p_f_l0', 'p_i_l0', 'p_o_l0', 'weight_hh_l0', 'weight_ih_l0']
     """
 
     def __init__(
@@ -79,276 +99,128 @@ class LSTM(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
+        peephole: bool = False,
+        coupled: bool = False,
+        forget_gate: bool = True,
+        layer_norm: bool = False,
+        cells_per_block: int = 1,
+        gate_recurrence: bool = False,
+        zoneout: float | Mapping[str, float] = 0.0,
+        recurrent_dropout: float = 0.0,
+        variational_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        clip_gradient: float | None = None,
+        learned_state: bool = False,
         forget_bias: float | None = None,
+        expected_lag: int | None = None,
         backend: str = "auto",
     ) -> None:
-        super().__init__()
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            _check_size(name, value, least=1)
-        _check_size("proj_size", proj_size, least=0)
+            check_size(name, value, least=1)
+        check_size("proj_size", proj_size, least=0)
         if proj_size >= hidden_size:
             raise ConfigurationError(
                 f"proj_size={proj_size} must be smaller than hidden_size={hidden_size} (0 for no projection)"
             )
-        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
-            raise ConfigurationError(f"dropout={dropout!r} must be a probability from 0 to 1")
-        if dtype is not None and dtype not in FLOATING:
-            raise ConfigurationError(f"dtype={dtype} must be one of {', '.join(map(str, FLOATING))}")
-        if forget_bias is not None and not bias:
-            raise ConfigurationError(f"forget_bias={forget_bias!r} needs biases: leave it out or use bias=True")
-        if forget_bias is not None and not math.isfinite(forget_bias):
-            raise ConfigurationError(f"forget_bias={forget_bias!r} must be a finite number or None")
-        if dropout > 0 and num_layers == 1:
-            warnings.warn(
-                f"dropout={dropout} has no effect with num_layers=1: it acts between layers, not after the last",
-                stacklevel=2,
-            )
-        self.input_size = input_size
+        kind = Projected if proj_size else Plain
+        cell = kind(
+            bias=bool(bias),
+            peephole=peephole,
+            coupled=coupled,
+            forget_gate=forget_gate,
+            layer_norm=layer_norm,
+            cells_per_block=cells_per_block,
+            gate_recurrence=gate_recurrence,
+        )
+        super().__init__(
+            [cell] * num_layers,
+            input_size,
+            [hidden_size] * num_layers,
+            widths={"P": proj_size} if proj_size else None,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            learned_state=learned_state,
+            zoneout=zoneout,
+            recurrent_dropout=recurrent_dropout,
+            variational_dropout=variational_dropout,
+            weight_dropout=weight_dropout,
+            clip_gradient=clip_gradient,
+            forget_bias=forget_bias,
+            expected_lag=expected_lag,
+            backend=backend,
+            device=device,
+            dtype=dtype,
+        )
         self.hidden_size = hidden_size
-        self.num_layers = num_layers
         self.bias = bool(bias)
-        self.batch_first = bool(batch_first)
-        self.dropout = float(dropout)
-        self.bidirectional = bool(bidirectional)
         self.proj_size = proj_size
-        self.forget_bias = forget_bias
-        self.backend = check_backend(backend)
-        self.cell = Projected(self.bias) if proj_size else Plain(self.bias)
-        self._shapes = Shapes(input_size, hidden_size, proj_size, num_layers, self.bias, self.bidirectional)
-        self._sizes = (("H", hidden_size), *([("P", proj_size)] if proj_size else []), ("X", input_size))
-        self._names = [list(self._shapes.parameters(*scan)) for scan in self._shapes.scans()]
-        for scan in self._shapes.scans():
-            for name, shape in self._shapes.parameters(*scan).items():
-                self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
-        self.reset_parameters()
+        self.cell = cell
         self.flatten_parameters()
 
-    def reset_parameters(self) -> None:
-        """Draw all parameters anew: uniform within ±1/sqrt(H), as torch does; then the forget bias, if one is set."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for weight in self.parameters():
-            nn.init.uniform_(weight, -bound, bound)
-        if self.forget_bias is None:
-            return
-        rows = slice(self.hidden_size, 2 * self.hidden_size)  # of the forget gate, the second of i, f, z, o
-        with torch.no_grad():
-            for name, weight in self.named_parameters():
-                if name.startswith("bias_ih"):
-                    weight[rows] = self.forget_bias
-                elif name.startswith("bias_hh"):
-                    weight[rows] = 0
-
     def forward(
-        self, input: Tensor | PackedSequence, hx: State | None = None, *, lengths: Lengths | None = None
+        self,
+        input: Tensor | PackedSequence,
+        hx: State | None = None,
+        *,
+        lengths: Lengths | None = None,
+        resets: Resets | None = None,
+        return_states: Literal["last", "all"] = "last",
+        mask_seed: int | Tensor | None = None,
+        sequence_ids: Tensor | None = None,
+        first_step: int = 0,
     ) -> tuple[Tensor | PackedSequence, State]:
         """Run the layer over a batch of sequences.
 
         Args:
             input: `[T, B, X]`; `[B, T, X]` with `batch_first`; one sequence `[T, X]`; or a `PackedSequence`.
-            hx: h `[L*D, B, O]` and c `[L*D, B, H]` before the first step (without B for one sequence); by default 0.
+            hx: h `[L*D, B, O]` and c `[L*D, B, H]` before the first step (without B for one sequence); by default 0, or
+                what was learned. With `gate_recurrence` the gates follow, each `[L*D, B, H]` (or H over cells_per_block).
             lengths: how many of the T steps each of the B sequences has, in any order, from 0 to T, as a list or a
                 tensor on any device; by default T for all. What the input holds beyond (NaN included) is not read:
                 states stop at each sequence's end, where the backward direction starts.
+            resets: booleans `[T, B]` (`[B, T]` with `batch_first`, `[T]` for one sequence): states start anew before
+                the step, as if a sequence began there; the backward direction's before the step it reads next.
+            return_states: "last" for the final states, "all" for the states after every step.
+            mask_seed: from which all dropout masks of a call in training follow, whatever the backend; by default drawn
+                from torch's generator.
+            sequence_ids: a number for each sequence `[B]`, to which its masks belong; by default its place in the batch.
+            first_step: how many steps of the sequences came before, so that their masks go on where they were.
 
         Returns:
             The last layer's outputs `[T, B, D*O]` (or in the form the input came in), exactly 0 beyond a sequence's
-            end; and the final `(h, c)` in the shapes of `hx`, for a sequence of length 0 the states given.
+            end; and the final `(h, c)` in the shapes of `hx`, for a sequence of length 0 the states given. With
+            `return_states="all"` all of them, `[T, L*D, B, ...]`.
 
         Raises:
-            DataError: the input, the states or the lengths do not fit the layer or one another.
+            DataError: the input, states, lengths or resets do not fit the layer or one another.
             ConfigurationError: the backend asked for cannot run this call.
         """
-        sequences = self._arrange(input, lengths)
-        state = self._initial_state(hx, sequences)
-        weights = self._weights()
-        backend = self._choose(sequences).backend
-        dropout = self.dropout if self.training else 0.0
-        output: Tensor | PackedSequence
-        if backend == "torch":
-            stack = torch_fused.Stack(self.num_layers, self.bias, self.bidirectional, dropout, self.training)
-            if sequences.packed is not None:
-                output, final = torch_fused.run_packed(stack, sequences.packed, state, weights)
-            else:
-                dense, final = torch_fused.run(
-                    stack, sequences.data, state, weights, sequences.lengths, from_zero=hx is None
-                )
-                output = sequences.restore(dense)
-        else:
-            values, valid = sequences.padded()
-            dense, final = run_stack(self.cell, self._shapes, values, state, weights, valid, dropout=dropout)
-            output = sequences.restore(dense)
-        if sequences.unbatched:
-            final = (final[0].squeeze(1), final[1].squeeze(1))
-        return output, final
-
-    def explain(self, input: Tensor | PackedSequence, lengths: Lengths | None = None) -> str:
-        """Which backend runs this call, and for each of the others why it does not.
-
-        Raises:
-            DataError: the input or the lengths do not fit the layer.
-            ConfigurationError: the backend asked for cannot run this call.
-
-        >>> print(LSTM(3, 5).explain(torch.randn(7, 2, 3)))
-        LSTM of T=7, B=2, H=5, X=3, float32 on cpu
-        backend: torch (the first of "auto" that can)
-          torch: runs the call
-          reference: could run the call; it comes later in the order of "auto"
-        """
-        sequences = self._arrange(input, lengths)
-        return f"{self._call(sequences)}\n{self._choose(sequences)}"
-
-    @torch.no_grad()
-    def observe(
-        self,
-        input: Tensor | PackedSequence,
-        hx: State | None = None,
-        lengths: Lengths | None = None,
-        *,
-        layer: int = 0,
-        reverse: bool = False,
-    ) -> dict[str, Tensor]:
-        """What one layer's cells do over time, computed from the cell's equations, without gradients and dropout.
-
-        Args:
-            input: as for a call.
-            hx: as for a call.
-            lengths: as for a call.
-            layer: which layer, from 0.
-            reverse: its backward direction instead of its forward one.
-
-        Returns:
-            Input gate `i`, forget gate `f`, block input `z`, output gate `o` and cell state `c`, each `[T, B, H]`, and
-            the output `h` `[T, B, O]`: always time-major, B = 1 for one sequence, 0 beyond a sequence's end, in the
-            input's order of time.
-
-        Raises:
-            DataError: the input, the states or the lengths do not fit the layer or one another.
-            ConfigurationError: there is no such layer or direction.
-
-        >>> gates = LSTM(3, 5).observe(torch.randn(7, 2, 3))
-        >>> {name: list(value.shape) for name, value in gates.items()}["f"]
-        [7, 2, 5]
-        """
-        if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < self.num_layers:
-            raise ConfigurationError(f"layer={layer!r} must be a whole number from 0 to {self.num_layers - 1}")
-        if reverse and not self.bidirectional:
-            raise ConfigurationError("reverse=True needs a layer with a backward direction: bidirectional=True")
-        sequences = self._arrange(input, lengths)
-        state = self._initial_state(hx, sequences)
-        weights = self._weights()
-        values, valid = sequences.padded()
-        if layer > 0:
-            values, _ = run_stack(self.cell, self._shapes, values, state, weights, valid, layers=layer)
-        scan = layer * self._shapes.directions + int(reverse)
-        names = ["i", "f", "z", "o", "c", "h"]
-        return run_scan(self.cell, self._shapes, scan, values, state, weights, valid, names)[0]
-
-    @property
-    def all_weights(self) -> list[list[Tensor]]:
-        """The parameters of each layer and direction, in torch's order."""
-        return [[getattr(self, name) for name in names] for names in self._names]
+        output, states = self._forward(
+            input, hx, lengths, resets, return_states, mask_seed, sequence_ids, first_step
+        )
+        return output, states  # type: ignore[return-value]
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out as one block for cuDNN, as torch does; does nothing on other devices.
 
         Called when the layer is made or moved; kept as a method because code written for `torch.nn.LSTM` calls it.
         """
-        weights = self._weights()
-        if not all(weight.is_cuda and torch.backends.cudnn.is_acceptable(weight) for weight in weights):
-            return
-        if len({weight.data_ptr() for weight in weights}) < len(weights):
-            return  # parameters that share memory cannot be laid out anew
-        with torch.cuda.device_of(weights[0]), torch.no_grad():
-            torch.ops.aten._cudnn_rnn_flatten_weight(
-                weights,
-                len(self._shapes.parameters(0, 0)),
-                self.input_size,
-                2,  # cuDNN's number of the LSTM (CUDNN_LSTM)
-                self.hidden_size,
-                self.proj_size,
-                self.num_layers,
-                self.batch_first,
-                self.bidirectional,
-            )
+        if self.cell in (Plain(self.bias), Projected(self.bias)):
+            self._flatten(2)  # cuDNN's number of the LSTM (CUDNN_LSTM)
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults."""
-        shown = {
-            "num_layers": (self.num_layers, 1),
-            "bias": (self.bias, True),
-            "batch_first": (self.batch_first, False),
-            "dropout": (self.dropout, 0.0),
-            "bidirectional": (self.bidirectional, False),
-            "proj_size": (self.proj_size, 0),
-            "forget_bias": (self.forget_bias, None),
-            "backend": (self.backend, "auto"),
+        switches = {
+            name: (getattr(self.cell, name), getattr(Plain(), name))
+            for name in ("peephole", "coupled", "forget_gate", "layer_norm", "cells_per_block", "gate_recurrence")
         }
-        further = [f"{name}={value!r}" for name, (value, default) in shown.items() if value != default]
-        return ", ".join([str(self.input_size), str(self.hidden_size), *further])
+        return self._arguments({"proj_size": (self.proj_size, 0)}, switches)
+
+    def _layout(self, step: Step, sizes: Mapping[str, int]) -> Layout:
+        return torchs(step, sizes, GATES)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
         self.flatten_parameters()
         return self
-
-    def _weights(self) -> list[Tensor]:
-        # By name at every call, so that parametrisations, pruning and functional calls take part.
-        return [getattr(self, name) for names in self._names for name in names]
-
-    def _arrange(self, input: Tensor | PackedSequence, lengths: Lengths | None) -> Sequences:
-        sequences = arrange(input, lengths, batch_first=self.batch_first, features=self.input_size, layer=self)
-        weight, data = self._weights()[0], sequences.data
-        if data.device != weight.device:
-            raise DataError(
-                f"the input is on {data.device} and the layer's parameters are on {weight.device}; "
-                "move one of them with .to(device)"
-            )
-        # Under autocast, torch chooses the dtype of each operation.
-        if data.dtype != weight.dtype and not torch.is_autocast_enabled(data.device.type):
-            raise DataError(
-                f"the input is {data.dtype} and the layer's parameters are {weight.dtype}; "
-                "convert one of them with .to(dtype)"
-            )
-        return sequences
-
-    def _initial_state(self, hx: State | None, sequences: Sequences) -> State:
-        shapes, data = self._shapes, sequences.data
-        count = self.num_layers * shapes.directions
-        sizes = {"h": shapes.output_size, "c": self.hidden_size}
-        if hx is None:
-            h, c = (data.new_zeros(count, sequences.batch, size) for size in sizes.values())
-            return h, c
-        if not isinstance(hx, (tuple, list)) or len(hx) != 2 or not all(isinstance(part, Tensor) for part in hx):
-            raise DataError(f"expected hx to be a pair of tensors (h, c), got {type(hx).__name__}")
-        for (name, size), part in zip(sizes.items(), hx, strict=True):
-            expected = [count, size] if sequences.unbatched else [count, sequences.batch, size]
-            if list(part.shape) != expected:
-                form = "[L*D, width]" if sequences.unbatched else "[L*D, B, width]"
-                raise DataError(f"expected the state {name} of hx to be {form} = {expected}, got {list(part.shape)}")
-            if part.device != data.device or part.dtype != data.dtype:
-                raise DataError(
-                    f"the state {name} of hx is {part.dtype} on {part.device}, but the input is {data.dtype} on "
-                    f"{data.device}; convert it with .to(input)"
-                )
-        h, c = hx
-        return (h.unsqueeze(1), c.unsqueeze(1)) if sequences.unbatched else (h, c)
-
-    def _call(self, sequences: Sequences) -> Call:
-        data = sequences.data
-        return Call(
-            cell=self.cell,
-            device=data.device.type,
-            dtype=data.dtype,
-            steps=sequences.steps,
-            batch=sequences.batch,
-            sizes=self._sizes,
-            ragged=sequences.ragged,
-        )
-
-    def _choose(self, sequences: Sequences) -> Choice:
-        return choose(self.backend, self._call(sequences))
-
-
-def _check_size(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{name}={value!r} must be a whole number of at least {least}")

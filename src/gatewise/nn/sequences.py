@@ -148,6 +148,31 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
     return checked
 
 
+def check_resets(resets: Sequence[Sequence[bool]] | Tensor | np.ndarray, sequences: Sequences, *, layer: object) -> Tensor:
+    """Resets as a boolean tensor `[T, B]`.
+
+    Args:
+        resets: `[T, B]` (`[B, T]` with `batch_first`, `[T]` for one sequence): whether the state starts anew before a
+            step.
+        sequences: the batch they belong to.
+        layer: what stands in messages for the layer.
+
+    Raises:
+        DataError: not booleans, or not one for each step and sequence.
+    """
+    steps, batch = sequences.steps, sequences.batch
+    given = resets if isinstance(resets, Tensor) else torch.as_tensor(np.asarray(resets))
+    expected = [steps] if sequences.unbatched else [batch, steps] if sequences.batch_first else [steps, batch]
+    form = "[T]" if sequences.unbatched else "[B, T]" if sequences.batch_first else "[T, B]"
+    if given.dtype != torch.bool:
+        raise DataError(f"{layer}: expected resets to be booleans {form} = {expected}, got {given.dtype}")
+    if list(given.shape) != expected:
+        raise DataError(f"{layer}: expected resets to be {form} = {expected}, got {list(given.shape)}")
+    if sequences.unbatched:
+        return given.unsqueeze(1)
+    return given.transpose(0, 1) if sequences.batch_first else given
+
+
 def _is_whole(value: object) -> bool:
     if isinstance(value, Tensor):
         return value.dim() == 0 and not value.dtype.is_floating_point and value.dtype != torch.bool

@@ -1,0 +1,88 @@
+"""A step as text, and back: what a saved or exported model carries in place of code."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from gatewise.equations import rows
+from gatewise.equations.expr import LEAVES, PRODUCTS, ROWS, Expr, intern, topological
+from gatewise.equations.ops import TABLE
+from gatewise.equations.step import Parameter, Step
+from gatewise.errors import CellError
+
+FORMAT = 1
+
+
+def dumps(step: Step) -> str:
+    """The equations of a step as one line of JSON; equal steps give equal text.
+
+    >>> from gatewise.cells import LSTM
+    >>> step = LSTM().trace()
+    >>> loads(dumps(step)).updates["h"] is step.updates["h"]
+    True
+    """
+    order = topological([*step.inputs.values(), *step.states.values(), *step.observed.values(), *step.updates.values()])
+    number = {node: k for k, node in enumerate(order)}
+    content = {
+        "format": FORMAT,
+        "name": step.name,
+        "nodes": [[node.op, [number[arg] for arg in node.args], _attribute(node.attr), node.width] for node in order],
+        "inputs": {name: number[leaf] for name, leaf in step.inputs.items()},
+        "states": {name: number[leaf] for name, leaf in step.states.items()},
+        "updates": {name: number[node] for name, node in step.updates.items()},
+        "observed": {name: number[node] for name, node in step.observed.items()},
+        "parameters": {name: list(parameter.shape) for name, parameter in step.parameters.items()},
+        "initial": {name: _attribute(value) for name, value in step.initial.items()},
+        "output": step.output,
+        "undifferentiated": sorted(step.undifferentiated),
+    }
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
+@lru_cache(maxsize=256)
+def loads(text: str) -> Step:
+    """The step that `dumps` wrote.
+
+    Raises:
+        CellError: the text is not that of a step, or of a newer format.
+    """
+    try:
+        content = json.loads(text)
+        if content["format"] != FORMAT:
+            raise CellError(
+                f"the equations are in format {content['format']}, this version of gatewise reads format {FORMAT}; "
+                "use the version that wrote them"
+            )
+        nodes: list[Expr] = []
+        for op, args, attribute, width in content["nodes"]:
+            if op not in LEAVES and op not in PRODUCTS and op not in ROWS and op not in TABLE:
+                raise CellError(f'the equations use the operation "{op}", which this version of gatewise does not know')
+            arity = 0 if op in LEAVES else 1 if op in PRODUCTS else (rows.TABLE if op in ROWS else TABLE)[op].arity
+            if arity != len(args) and not (op in ROWS and arity == 0):
+                raise CellError(f'the equations give the operation "{op}" {len(args)} operands instead of {arity}')
+            nodes.append(intern(op, tuple(nodes[arg] for arg in args), _value(attribute), width))
+        named = {
+            key: {name: nodes[number] for name, number in content[key].items()}
+            for key in ("inputs", "states", "updates", "observed")
+        }
+        return Step(
+            name=content["name"],
+            **named,
+            parameters={name: Parameter(name, tuple(shape)) for name, shape in content["parameters"].items()},
+            initial={name: _value(value) for name, value in content["initial"].items()},
+            output=content["output"],
+            undifferentiated=frozenset(content["undifferentiated"]),
+        )
+    except (json.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise CellError(f"the text is not a step's equations as gatewise writes them ({error!r})") from error
+
+
+def _attribute(value: str | float | int | None) -> Any:
+    # JSON has no infinities, and takes 2.0 for 2: numbers with a fraction travel in hexadecimal.
+    return {"float": value.hex()} if isinstance(value, float) else value
+
+
+def _value(attribute: Any) -> Any:
+    if isinstance(attribute, dict):
+        return float.fromhex(attribute["float"])
+    return attribute

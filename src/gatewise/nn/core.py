@@ -1,0 +1,463 @@
+"""What all recurrent layers share: parameters, directions, stacking, states, masks, and the choice of a backend.
+
+Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, L layers, D directions (1 or 2).
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from gatewise.backends import Call, Choice, check_backend, choose
+from gatewise.backends.call import FLOATING
+from gatewise.backends.scan import scan
+from gatewise.cells import Cell
+from gatewise.equations import Step
+from gatewise.equations.transform import RESET, VALID
+from gatewise.errors import ConfigurationError, DataError
+from gatewise.nn import variants
+from gatewise.nn.initial import check_initialisation, initialise, with_learned_states
+from gatewise.nn.layout import Layout, own, sizes_of
+from gatewise.nn.masks import Draw
+from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
+
+States = list[dict[str, Tensor]]  # one mapping for each layer and direction, in torch's order: name to [B, w]
+
+# What a mask is for, within one layer and direction: the stream of random numbers it takes.
+STREAMS = 64
+BETWEEN, CANDIDATE, INPUT, OUTPUT, ZONEOUT, WEIGHT = 0, 1, 2, 3, 4, 32
+
+
+class RecurrentCore(nn.Module):
+    """The machinery of a stack of recurrent layers; `Recurrent`, `LSTM`, `GRU` and `RNN` give it their form.
+
+    Args:
+        cells: the cell of each layer.
+        input_size: X of the first layer.
+        hidden_sizes: H of each layer.
+        widths: sizes of further symbolic widths of the cells.
+        batch_first: input and output are `[B, T, ...]`.
+        dropout: probability with which, in training, the outputs of every layer but the last are dropped.
+        bidirectional: a second scan of each layer runs from each sequence's end to its beginning.
+        learned_state: every state's value before the first step is trained.
+        zoneout: see `gatewise.nn.variants.Options`.
+        recurrent_dropout: see there.
+        variational_dropout: see there.
+        weight_dropout: see there.
+        clip_gradient: see there.
+        forget_bias: the initial bias of what makes a cell keep its state; None leaves it as drawn.
+        expected_lag: initialise gates for lags up to this many steps.
+        backend: "auto" or a backend's name.
+        device: of the parameters.
+        dtype: of the parameters.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        input_size: int,
+        hidden_sizes: Sequence[int],
+        *,
+        widths: Mapping[str, int] | None = None,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        learned_state: bool = False,
+        zoneout: float | Mapping[str, float] = 0.0,
+        recurrent_dropout: float = 0.0,
+        variational_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        clip_gradient: float | None = None,
+        forget_bias: float | None = None,
+        expected_lag: int | None = None,
+        backend: str = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_size("input_size", input_size, least=1)
+        for size in hidden_sizes:
+            check_size("hidden_size", size, least=1)
+        if dtype is not None and dtype not in FLOATING:
+            raise ConfigurationError(f"dtype={dtype} must be one of {', '.join(map(str, FLOATING))}")
+        if variants.check_rate("dropout", dropout) > 0 and len(cells) == 1:
+            warnings.warn(
+                f"dropout={dropout} has no effect with num_layers=1: it acts between layers, not after the last",
+                stacklevel=3,
+            )
+        self.input_size = input_size
+        self.num_layers = len(cells)
+        self.batch_first = bool(batch_first)
+        self.dropout = float(dropout)
+        self.bidirectional = bool(bidirectional)
+        self.backend = check_backend(backend)
+        self.cells = tuple(cells)
+        self.learned_state = bool(learned_state)
+        self.forget_bias = forget_bias
+        self.expected_lag = expected_lag
+        self._steps: list[Step] = []
+        self._sizes: list[dict[str, int]] = []
+        self._layouts: list[Layout] = []
+        self._options: list[variants.Options] = []
+        width = input_size
+        for cell, hidden in zip(cells, hidden_sizes, strict=True):
+            step = with_learned_states(cell.trace()) if learned_state else cell.trace()
+            used = step.widths()
+            further = {**cell.widths(hidden), **{name: size for name, size in (widths or {}).items() if name in used}}
+            sizes = sizes_of(step, width, hidden, further)
+            check_initialisation(cell, step, forget_bias, expected_lag)
+            self._steps.append(step)
+            self._sizes.append(sizes)
+            self._layouts.append(self._layout(step, sizes))
+            self._options.append(
+                variants.options(
+                    step,
+                    cell.candidate,
+                    zoneout=zoneout,
+                    recurrent_dropout=recurrent_dropout,
+                    variational_dropout=variational_dropout,
+                    weight_dropout=weight_dropout,
+                    clip_gradient=clip_gradient,
+                )
+            )
+            width = sizes[str(step.states[step.output].width)] * self.directions
+        unused = sorted(set(widths or {}) - {name for sizes in self._sizes for name in sizes})
+        if unused:
+            raise ConfigurationError(f"no cell has vectors of width {unused[0]}: leave it out of widths")
+        self._names: list[dict[str, str]] = []
+        for layer, direction in self.scans:
+            suffix = f"_l{layer}" + ("_reverse" if direction else "")
+            shapes = dict(self._layouts[layer].shapes)
+            step, sizes = self._steps[layer], self._sizes[layer]
+            shapes |= {
+                f"initial_{name}": (sizes[str(leaf.width)],)
+                for name, leaf in step.states.items()
+                if step.initial[name] == "learned"
+            }
+            self._names.append({name: name + suffix for name in shapes})
+            for name, shape in shapes.items():
+                self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    @property
+    def directions(self) -> int:
+        """D."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def scans(self) -> list[tuple[int, int]]:
+        """All pairs of layer and direction (1 is the backward one), in torch's order."""
+        return [(layer, direction) for layer in range(self.num_layers) for direction in range(self.directions)]
+
+    @property
+    def output_size(self) -> int:
+        """The width of the output of one direction of the last layer."""
+        step, sizes = self._steps[-1], self._sizes[-1]
+        return sizes[str(step.states[step.output].width)]
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew.
+
+        Uniform within ±1/sqrt(H), as torch does; gains are 1, shifts and learned states 0; then what the cell says of
+        its own parameters, the forget bias, and the gates' biases for an expected lag, if they are set.
+        """
+        for number, (layer, _) in enumerate(self.scans):
+            initialise(
+                self.cells[layer],
+                self._steps[layer],
+                self._layouts[layer],
+                self.stored(number),
+                self._sizes[layer]["H"],
+                self.forget_bias,
+                self.expected_lag,
+            )
+
+    def _layout(self, step: Step, sizes: Mapping[str, int]) -> Layout:
+        """How one layer's parameters are stored; called before there are any."""
+        return own(step, sizes)
+
+    def stored(self, scan: int) -> dict[str, Tensor]:
+        """The stored tensors of one layer and direction, by their names without the suffix."""
+        # By name at every call, so that parametrisations, pruning and functional calls take part.
+        return {name: getattr(self, full) for name, full in self._names[scan].items()}
+
+    def cell_parameters(self, layer: int = 0, direction: int = 0) -> dict[str, Tensor]:
+        """The parameters of one layer and direction by the names of its cell's equations."""
+        return self._layouts[layer].unpack(self.stored(layer * self.directions + direction))
+
+    def _run(
+        self,
+        sequences: Sequences,
+        states: States | None,
+        *,
+        resets: Tensor | None = None,
+        everything: bool = False,
+        draw: Draw | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
+        backend: str = "reference",
+        layers: int | None = None,
+    ) -> tuple[Tensor, States, States]:
+        """The last layer's outputs `[T, B, D*w]`, the final states, and (with `everything`) all states over time."""
+        x, lengths = sequences.padded()
+        x, parameters, states = self._cast(x, states)
+        valid = None if lengths is None else valid_steps(lengths, x)
+        if valid is not None:
+            # Not a product with the mask: padding may hold NaN.
+            x = torch.where(valid != 0, x, torch.zeros_like(x))
+        marks = None if resets is None else directed(resets, x, self.directions)
+        finals: States = []
+        alls: States = []
+        with self._own_precision(x):
+            for layer in range(self.num_layers if layers is None else layers):
+                if layer > 0:
+                    x = self._drop(x, layer, draw)
+                outputs: list[Tensor] = []
+                for direction in range(self.directions):
+                    number = layer * self.directions + direction
+                    output, final, over_time = self._scan(
+                        number,
+                        x,
+                        parameters[number],
+                        None if states is None else states[number],
+                        valid,
+                        None if marks is None else marks[direction],
+                        everything,
+                        draw,
+                        inputs or {},
+                        backend,
+                    )
+                    outputs.append(output)
+                    finals.append(final)
+                    alls.append(over_time)
+                x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+        return x, finals, alls
+
+    def _scan(
+        self,
+        number: int,
+        x: Tensor,
+        stored: Mapping[str, Tensor],
+        states: Mapping[str, Tensor] | None,
+        valid: Tensor | None,
+        marks: Tensor | None,
+        everything: bool,
+        draw: Draw | None,
+        inputs: Mapping[str, Tensor],
+        backend: str,
+        names: Sequence[str] | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """One layer in one direction: its output, final states, and all states (or the values named) over time."""
+        layer, direction = self.scans[number]
+        base, chosen, cell = self._steps[layer], self._options[layer], self.cells[layer]
+        training = draw is not None
+        step = variants.variant(
+            base, chosen, cell.candidate, training, resets=marks is not None, padding=valid is not None
+        )
+        steps, batch = x.shape[:2]
+        parameters = self._layouts[layer].unpack({name: stored[name] for name in self._layouts[layer].shapes})
+        given: dict[str, Tensor] = {}
+        for name, leaf in base.inputs.items():
+            value = x if name == "x" else inputs[name].to(x.dtype)
+            if valid is not None and name != "x":
+                value = torch.where(valid != 0, value, torch.zeros_like(value))
+            given[name] = value.expand(steps, batch, value.shape[-1]) if leaf.width is None else value
+        if draw is not None:
+            given, parameters = self._masked(number, step, given, parameters, draw)
+        if valid is not None:
+            given[VALID] = valid
+        if marks is not None:
+            given[RESET] = marks
+        if states is None:
+            states = self._initial(layer, stored, batch)
+        if marks is not None:
+            for name in base.states:
+                if base.initial[name] == "learned":
+                    parameters[f"initial_{name}"] = stored[f"initial_{name}"]
+        emit = list(names) if names is not None else list(base.states) if everything else [base.output]
+        over_time, final = scan(
+            step, given, parameters, states, emit=emit, reverse=direction == 1, backend=backend
+        )
+        if valid is not None:
+            over_time = {name: torch.where(valid != 0, v, torch.zeros_like(v)) for name, v in over_time.items()}
+        return over_time[emit[0] if names is not None else base.output], final, over_time
+
+    def _masked(
+        self, number: int, step: Step, given: dict[str, Tensor], parameters: dict[str, Tensor], draw: Draw
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Inputs and parameters with the masks of training: drawn for the step's mask inputs, applied to the others."""
+        layer, _ = self.scans[number]
+        chosen, sizes, x = self._options[layer], self._sizes[layer], given["x"]
+        given, parameters = dict(given), dict(parameters)
+        first = number * STREAMS
+        shape = (x.shape[0], x.shape[1])
+        rates = dict(chosen.zoneout)
+        if chosen.variational_dropout > 0:
+            rate = chosen.variational_dropout
+            mask = draw.still(first + INPUT, x.shape[2], rate, x)
+            given["x"] = x * (mask / (1 - rate) if rate < 1 else mask)
+        for name, leaf in step.inputs.items():
+            kind, _, target = name.partition("_")
+            if kind == "@zoneout":
+                stream = first + ZONEOUT + list(step.states).index(target)
+                given[name] = draw.moving(stream, shape[0], sizes[str(leaf.width)], rates[target], x)
+            elif kind == "@keep":
+                rate = chosen.recurrent_dropout
+                mask = draw.moving(first + CANDIDATE, shape[0], sizes[str(leaf.width)], rate, x)
+                given[name] = mask / (1 - rate) if rate < 1 else mask
+            elif kind == "@variational":
+                rate = chosen.variational_dropout
+                mask = draw.still(first + OUTPUT, sizes[str(leaf.width)], rate, x)
+                given[name] = (mask / (1 - rate) if rate < 1 else mask).expand(*shape, -1)
+        if chosen.weight_dropout > 0:
+            rate = chosen.weight_dropout
+            for k, name in enumerate(variants.recurrent_matrices(self._steps[layer])):
+                weight = parameters[name]
+                mask = draw.of_weight(first + WEIGHT + k, *weight.shape, rate, weight)
+                parameters[name] = weight * (mask / (1 - rate) if rate < 1 else mask)
+        return given, parameters
+
+    def _drop(self, x: Tensor, layer: int, draw: Draw | None) -> Tensor:
+        """Dropout before a layer, in training."""
+        if draw is None or self.dropout == 0:
+            return x
+        mask = draw.moving(layer * self.directions * STREAMS + BETWEEN, x.shape[0], x.shape[2], self.dropout, x)
+        return x * (mask / (1 - self.dropout) if self.dropout < 1 else mask)
+
+    def _initial(self, layer: int, stored: Mapping[str, Tensor], batch: int) -> dict[str, Tensor]:
+        """The states of one layer and direction before the first step."""
+        step, sizes = self._steps[layer], self._sizes[layer]
+        example = next(iter(stored.values()))
+        states: dict[str, Tensor] = {}
+        for name, leaf in step.states.items():
+            value = step.initial[name]
+            if value == "learned":
+                states[name] = stored[f"initial_{name}"].expand(batch, -1)
+            else:
+                states[name] = example.new_full((batch, sizes[str(leaf.width)]), float(value))
+        return states
+
+    def _own_precision(self, x: Tensor) -> AbstractContextManager[object]:
+        """Autocast switched off: what it would change has been converted (see `_cast`)."""
+        kind = x.device.type
+        autocast = kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind)
+        return torch.autocast(kind, enabled=False) if autocast else nullcontext()
+
+    def _cast(
+        self, x: Tensor, states: States | None
+    ) -> tuple[Tensor, list[dict[str, Tensor]], States | None]:
+        """Input, stored parameters and states; under autocast in its dtype, as `torch.nn.LSTM` has it."""
+        parameters = [self.stored(number) for number in range(len(self.scans))]
+        kind = x.device.type
+        if kind not in ("cpu", "cuda") or not torch.is_autocast_enabled(kind) or x.dtype == torch.float64:
+            return x, parameters, states
+        dtype = torch.get_autocast_dtype(x.device.type)
+        cast = [{name: value.to(dtype) for name, value in group.items()} for group in parameters]
+        if states is not None:
+            states = [{name: value.to(dtype) for name, value in group.items()} for group in states]
+        return x.to(dtype), cast, states
+
+    def _arrange(self, input: Tensor | PackedSequence, lengths: Lengths | None) -> Sequences:
+        sequences = arrange(input, lengths, batch_first=self.batch_first, features=self.input_size, layer=self)
+        weight, data = next(iter(self.stored(0).values())), sequences.data
+        if data.device != weight.device:
+            raise DataError(
+                f"the input is on {data.device} and the layer's parameters are on {weight.device}; "
+                "move one of them with .to(device)"
+            )
+        # Under autocast, torch chooses the dtype of each operation.
+        if data.dtype != weight.dtype and not torch.is_autocast_enabled(data.device.type):
+            raise DataError(
+                f"the input is {data.dtype} and the layer's parameters are {weight.dtype}; "
+                "convert one of them with .to(dtype)"
+            )
+        return sequences
+
+    def _draw(
+        self, sequences: Sequences, seed: int | Tensor | None, numbers: Tensor | None, step: int
+    ) -> Draw | None:
+        """Where a call's masks come from; None where none are drawn."""
+        masked = self.dropout > 0 or any(chosen.masked() for chosen in self._options)
+        if not self.training or not masked:
+            return None
+        if seed is None:
+            seed = torch.randint(0, 2**63 - 1, ())
+        elif isinstance(seed, bool) or (isinstance(seed, int) and not 0 <= seed < 2**63):
+            raise ConfigurationError(f"mask_seed={seed!r} must be a whole number from 0 to 2**63 - 1")
+        device = sequences.data.device
+        drawn = torch.as_tensor(seed, dtype=torch.int64).to(device)
+        if numbers is None:
+            numbers = torch.arange(sequences.batch, device=device)
+        elif numbers.shape != (sequences.batch,) or numbers.dtype.is_floating_point:
+            raise DataError(
+                f"expected sequence_ids to be {sequences.batch} whole numbers, one for each sequence of the batch, got "
+                f"{numbers.dtype} of shape {list(numbers.shape)}"
+            )
+        return Draw(drawn, numbers.to(device, torch.int64), step)
+
+    def _marks(self, resets: Any, sequences: Sequences) -> Tensor | None:
+        """Checked resets `[T, B]`, or None."""
+        if resets is None:
+            return None
+        return check_resets(resets, sequences, layer=self)
+
+    def _extras(self, resets: Tensor | None, everything: bool) -> tuple[str, ...]:
+        """What a call asks for besides the cell, lengths, stacking and dropout between layers, in words."""
+        named = dict.fromkeys(name for chosen in self._options for name in chosen.named())
+        if not self.training:
+            named = {name: None for name in named if name == "zoneout"}
+        extras = [*named, *(["resets"] if resets is not None else [])]
+        if everything:
+            extras.append('return_states="all"')
+        if torch.compiler.is_compiling():
+            extras.append("torch.compile or torch.export")
+        elif torch._C._are_functorch_transforms_active():
+            extras.append("torch.func")
+        return tuple(extras)
+
+    def _call(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Call:
+        data = sequences.data
+        kinds = dict.fromkeys(self.cells)
+        return Call(
+            cell=self.cells[0],
+            device=data.device.type,
+            dtype=data.dtype,
+            steps=sequences.steps,
+            batch=sequences.batch,
+            sizes=tuple(sorted(self._sizes[0].items())),
+            ragged=sequences.ragged,
+            extras=extras if len(kinds) == 1 else (*extras, "layers of different cells"),
+        )
+
+    def _choose(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Choice:
+        return choose(self.backend, self._call(sequences, extras))
+
+
+def valid_steps(lengths: Tensor, x: Tensor) -> Tensor:
+    """1 for the steps within each sequence's length, 0 beyond: `[T, B, 1]`, of x's dtype and device."""
+    times = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    return (times < lengths.to(x.device)).unsqueeze(-1).to(x.dtype)
+
+
+def directed(resets: Tensor, x: Tensor, directions: int) -> list[Tensor]:
+    """For each direction 1 where states start anew before a step `[T, B, 1]`, from booleans `[T, B]`.
+
+    A reset before step t begins a sequence there; against time, that sequence ends with step t, and what starts anew is
+    the step that is read next: t - 1.
+    """
+    forward = resets.to(x.device).unsqueeze(-1).to(x.dtype)
+    backward = torch.cat([forward[1:], torch.zeros_like(forward[:1])])
+    return [forward, backward][:directions]
+
+
+def check_size(name: str, value: object, least: int) -> None:
+    """Fail unless `value` is a whole number of at least `least`.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{name}={value!r} must be a whole number of at least {least}")
