@@ -51,18 +51,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path
     for path in tmp_path.glob("*.py"):
         sys.modules.pop(f"gatewise.cells.{path.stem}", None)
-        vars(gatewise.cells).pop(path.stem, None)
+        if hasattr(gatewise.cells, path.stem):
+            delattr(gatewise.cells, path.stem)
     catalogue._found.cache_clear()
 
 
 def test_one_more_cell_is_one_more_class_and_no_other_edit(folder: Path) -> None:
-    (folder / "unheard_of.py").write_text(MODULE.format(name="UnheardOfLSTM"), encoding="utf-8")
+    (folder / "unheard_of.py").write_text(MODULE.format(name="AnotherCaseLSTM"), encoding="utf-8")
     importlib.invalidate_caches()
-    assert "unheard-of" in gatewise.cells.list()
-    cell = gatewise.cells.get("unheard-of")
-    assert cell is gatewise.cells.UnheardOfLSTM
-    assert "UnheardOfLSTM" in dir(gatewise.cells)
-    entry = gatewise.cells.entry("unheard-of")
+    assert gatewise.cells.list()[0] == "another-case"  # by name, not by module
+    cell = gatewise.cells.get("another-case")
+    assert cell is gatewise.cells.AnotherCaseLSTM
+    assert "AnotherCaseLSTM" in dir(gatewise.cells)
+    entry = gatewise.cells.entry("another-case")
     assert entry.summary == "A cell of this test."
     assert entry.reference == "Doe, van der Roe & Poe (1999)"
     assert entry.notes[1:] == ("Deviations: none.",)

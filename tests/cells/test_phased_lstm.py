@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from gatewise.backends import reference
 from gatewise.cells import PhasedLSTM
 from gatewise.errors import CellError
 from tests.cells.running import BATCH, SIZES, Array, assert_equal, draw, normal, run, sigmoid
@@ -77,6 +79,17 @@ def test_a_closed_gate_keeps_the_state() -> None:
     assert (outputs["k"] == 0).all()
     assert (final["h"] == h).all()
     assert (final["c"] == c).all()
+
+
+def test_the_time_gate_is_learned() -> None:
+    cell = PhasedLSTM()
+    p = {name: torch.from_numpy(value) for name, value in periods(draw(cell)).items()}
+    inputs = {"x": torch.from_numpy(normal(5, BATCH, X)), "time": torch.from_numpy(stamps(5))}
+
+    def output(tau: torch.Tensor, shift: torch.Tensor, r_on: torch.Tensor) -> torch.Tensor:
+        return reference.run(cell.trace(), inputs, p | {"tau": tau, "shift": shift, "r_on": r_on})[0]["h"]
+
+    assert torch.autograd.gradcheck(output, [p[name].requires_grad_() for name in ("tau", "shift", "r_on")])
 
 
 def test_signs_of_period_and_share_do_not_matter() -> None:

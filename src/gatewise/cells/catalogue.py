@@ -104,10 +104,9 @@ def _found() -> Mapping[str, type[Cell]]:
     for information in iter_modules(package.__path__):
         module = import_module(f"gatewise.cells.{information.name}")
         for key, value in vars(module).items():
-            # what a module imports from another belongs to the other
-            if not inspect.isclass(value) or value.__module__ != module.__name__ or key.startswith("_"):
+            if key.startswith("_") or not inspect.isclass(value) or not issubclass(value, Cell):
                 continue
-            if not issubclass(value, Cell) or inspect.isabstract(value):
+            if inspect.isabstract(value):  # `Cell` itself, or the common half of several cells
                 continue
             name = _name(value)
             if found.setdefault(name, value) is not value:

@@ -12,8 +12,8 @@ class GRUD(Cell):
     """GRU with decay: a missing input fades from its last observation to its mean, and the state fades with it.
 
     Che, Z., Purushotham, S., Cho, K., Sontag, D. & Liu, Y. (2018), Recurrent Neural Networks for Multivariate Time
-    Series with Missing Values, Scientific Reports 8, 6085, Methods, "GRU-D". The update gate `u` (the paper's z) takes
-    the candidate where it is 1, other than in `GRU`.
+    Series with Missing Values, Scientific Reports 8, 6085, eqs. 10-16. The update gate `u` (the paper's z) takes the
+    candidate where it is 1, other than in `GRU`.
 
     Deviations: where the paper multiplies with the mask and its complement, values are chosen by it, so that a missing
     value may hold anything, NaN included. The paper leaves open what is imputed before the first observation: here it

@@ -12,10 +12,10 @@ class JANET(Cell):
     """Just another network: an LSTM with the forget gate alone, and no tanh at its output.
 
     van der Westhuizen, J. & Lasenby, J. (2018), The Unreasonable Effectiveness of the Forget Gate, arXiv:1804.04849,
-    section 3. The paper's cell state equals its output and is called `h` here, its candidate `z`. The paper's
-    `1 - sigmoid(s - beta)`, by which the candidate enters, is written `sigmoid(beta - s)`, which is the same without
-    cancellation. The paper initialises `b_f` for the length of the dependencies (chrono initialisation); a cell says
-    nothing of initial weights.
+    with `beta`, which later versions of the paper have. The cell state equals the output and is called `h` here, the
+    candidate `z`. The paper's `1 - sigmoid(s - beta)`, by which the candidate enters, is written `sigmoid(beta - s)`:
+    the same without cancellation, and so in the authors' code. The paper initialises `b_f` for the length of the
+    dependencies (chrono initialisation); a cell says nothing of initial weights.
 
     State `h` `[H]` (the output). Observed: the net input `s` of the forget gate, the forget gate `f`, and the candidate
     `z`, all `[H]`.

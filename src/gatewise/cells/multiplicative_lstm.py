@@ -12,8 +12,10 @@ class MultiplicativeLSTM(Cell):
     """LSTM whose recurrent input is multiplied by a projection of the input: each input has its own transition.
 
     Krause, B., Lu, L., Murray, I. & Renals, S. (2016), Multiplicative LSTM for Sequence Modelling, arXiv:1609.07959,
-    which calls it mLSTM (not the one of xLSTM). The intermediate state `m`, of as many units as `h`, takes the place of
-    the old `h` in the gates and the block input. Deviation: the equations have no biases.
+    eqs. 18-22; the paper's mLSTM, which is not the one of xLSTM. The intermediate state `m`, of as many units as `h`,
+    takes the place of the old `h` in the gates and the block input. Deviations: the equations have no biases; the
+    output is `o * tanh(c)`, as in the LSTM and in the authors' later code (in chainer), where the first versions of the
+    paper (eq. 16) and their code have `tanh(c * o)`.
 
     States `h` (the output) and `c` (the cell state), both `[H]`. Observed: intermediate state `m`, input gate `i`,
     forget gate `f`, block input `z` and output gate `o`, all `[H]`.

@@ -15,8 +15,8 @@ class PhasedLSTM(Cell):
     Neil, D., Pfeiffer, M. & Liu, S.-C. (2016), Phased LSTM: Accelerating Recurrent Network Training for Long or
     Event-based Sequences, NIPS 29, eqs. 6-10, with the gates of eqs. 1, 2 and 4. The time gate `k` rises from 0 to 1
     and falls to 0 again in the share `r_on` of the period `tau`, which begins at `shift`; in the rest it leaks. The
-    output gate's peephole sees the proposed cell state of eq. 7, as in the authors' code. As there, and unlike eq. 6,
-    `tau` and `r_on` count by their absolute values, so that training cannot make them senseless.
+    proposed output, and the output gate's peephole, see the proposed cell state of eq. 7, as in the authors' code. As
+    there, and unlike eq. 6, `tau` and `r_on` count by their absolute values: training cannot make them senseless.
 
     A cell says nothing of initial weights, and these three do not work from draws around 0: the paper draws `tau` from
     an exponential of a uniform distribution over the time scales of the data, `shift` uniformly from [0, tau], and
