@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gatewise.backends import reference
 from gatewise.cells import Cell
@@ -27,23 +28,33 @@ def draw(cell: Cell) -> dict[str, Array]:
     }
 
 
+def execute(
+    cell: Cell, inputs: Mapping[str, Tensor], p: Mapping[str, Tensor], states: Mapping[str, Tensor] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """States and observed values over time, and the last states; differentiable. By default states start as declared.
+
+    Inputs are `[T, B, w]`, `[T, B, 1]` for one number a step.
+    """
+    step = cell.trace()
+    if states is None:
+        states = {
+            name: torch.full((BATCH, SIZES[str(leaf.width)]), float(step.initial[name]), dtype=torch.float64)
+            for name, leaf in step.states.items()
+        }
+    return reference.run(step, inputs, p, states, sequences=[*step.states, *step.observed])
+
+
 def run(
     cell: Cell, inputs: Mapping[str, Array], p: Mapping[str, Array], states: Mapping[str, Array] | None = None
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """States and observed values over time, and the last states, from the reference backend."""
-    step = cell.trace()
+    """`execute` on arrays."""
+    found = execute(cell, tensors(inputs), tensors(p), None if states is None else tensors(states))
+    outputs, final = ({name: value.numpy() for name, value in values.items()} for values in found)
+    return outputs, final
 
-    def tensors(values: Mapping[str, Array]) -> dict[str, torch.Tensor]:
-        return {name: torch.from_numpy(np.array(value)) for name, value in values.items()}
 
-    outputs, final = reference.run(
-        step,
-        tensors(inputs),
-        tensors(p),
-        None if states is None else tensors(states),
-        sequences=[*step.states, *step.observed],
-    )
-    return {k: v.numpy() for k, v in outputs.items()}, {k: v.numpy() for k, v in final.items()}
+def tensors(values: Mapping[str, Array], learned: bool = False) -> dict[str, Tensor]:
+    return {name: torch.tensor(value, requires_grad=learned) for name, value in values.items()}
 
 
 def sigmoid(a: Array) -> Array:

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from gatewise.backends import reference
 from gatewise.cells import PhasedLSTM
 from gatewise.errors import CellError
-from tests.cells.running import BATCH, SIZES, Array, assert_equal, draw, normal, run, sigmoid
+from tests.cells.running import BATCH, SIZES, Array, assert_equal, draw, execute, normal, run, sigmoid, tensors
 
 X, H = SIZES["X"], SIZES["H"]
 
@@ -83,11 +82,10 @@ def test_a_closed_gate_keeps_the_state() -> None:
 
 def test_the_time_gate_is_learned() -> None:
     cell = PhasedLSTM()
-    p = {name: torch.from_numpy(value) for name, value in periods(draw(cell)).items()}
-    inputs = {"x": torch.from_numpy(normal(5, BATCH, X)), "time": torch.from_numpy(stamps(5))}
+    p, inputs = tensors(periods(draw(cell))), tensors({"x": normal(5, BATCH, X), "time": stamps(5)})
 
     def output(tau: torch.Tensor, shift: torch.Tensor, r_on: torch.Tensor) -> torch.Tensor:
-        return reference.run(cell.trace(), inputs, p | {"tau": tau, "shift": shift, "r_on": r_on})[0]["h"]
+        return execute(cell, inputs, p | {"tau": tau, "shift": shift, "r_on": r_on})[0]["h"]
 
     assert torch.autograd.gradcheck(output, [p[name].requires_grad_() for name in ("tau", "shift", "r_on")])
 

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from gatewise.backends import reference
 from gatewise.cells import SLSTM
 from gatewise.errors import CellError
-from tests.cells.running import BATCH, SIZES, assert_equal, draw, normal, run, sigmoid
+from tests.cells.running import BATCH, SIZES, assert_equal, draw, execute, normal, run, sigmoid, tensors
 
 X, H = SIZES["X"], SIZES["H"]
 GATES: list[Literal["sigmoid", "exp"]] = ["sigmoid", "exp"]
@@ -54,11 +53,10 @@ def test_the_first_step_starts_from_minus_infinity(forget_gate: Literal["sigmoid
 @pytest.mark.parametrize("size", [1e3, 1e8])
 def test_large_gates_stay_finite_in_values_and_gradients(size: float, forget_gate: Literal["sigmoid", "exp"]) -> None:
     cell = SLSTM(forget_gate)
-    p = {name: torch.from_numpy(value).requires_grad_() for name, value in draw(cell).items()}
+    p = tensors(draw(cell), learned=True)
     x = size * torch.from_numpy(normal(5, BATCH, X))
-    names = ["h", "c", "n", "m", "i", "f"]
-    outputs, _ = reference.run(cell.trace(), {"x": x}, p, sequences=names)
-    assert all(outputs[name].isfinite().all() for name in names)
+    outputs, _ = execute(cell, {"x": x}, p)
+    assert all(value.isfinite().all() for value in outputs.values())
     assert outputs["h"].abs().max() <= 1
     assert outputs["n"].min() >= 1
     assert torch.maximum(outputs["i"], outputs["f"]).eq(1).all()
@@ -68,9 +66,9 @@ def test_large_gates_stay_finite_in_values_and_gradients(size: float, forget_gat
 
 def test_gradients_from_the_first_step_on_are_those_of_the_unstabilised_equations() -> None:
     cell = SLSTM()
-    p = {name: torch.from_numpy(value).requires_grad_() for name, value in draw(cell).items()}
+    p = tensors(draw(cell), learned=True)
     x = torch.from_numpy(normal(4, BATCH, X))
-    outputs, _ = reference.run(cell.trace(), {"x": x}, p)
+    outputs, _ = execute(cell, {"x": x}, p)
     got = torch.autograd.grad(outputs["h"].square().sum(), list(p.values()))
     h = c = n = torch.zeros(BATCH, H, dtype=torch.float64)
     loss = torch.zeros((), dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 One more published cell is one more class, in a module of its own or beside its family. Its docstring is its entry: the
 first line says what it is, and the next paragraph begins with its paper, `Surname, I. & Surname, I. (year), Title, ...`
+(or the first line names the paper, as in "variant NIG of Greff et al. (2017)").
 """
 
 import inspect
@@ -17,6 +18,7 @@ from gatewise.errors import CellError, nearest
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|\d+")
 _PAPER = re.compile(r"\s*(?P<authors>[^()]+?) \((?P<year>\d{4})\), ")
+_MENTION = re.compile(r"(?P<authors>[A-Z]\w+(?: et al\.|(?:, [A-Z]\w+)* & [A-Z]\w+)?) \((?P<year>\d{4})\)")
 _INITIALS = re.compile(r",(?: [A-Z]\.|-[A-Z]\.)+")
 
 
@@ -86,7 +88,7 @@ def entry(name: str) -> Entry:
     """
     cell = get(name)
     summary, *paragraphs = re.split(r"\n\s*\n", (inspect.getdoc(cell) or "").partition("\n>>> ")[0].strip())
-    paper = _PAPER.match(paragraphs[0]) if paragraphs else None
+    paper = (_PAPER.match(paragraphs[0]) if paragraphs else None) or _MENTION.search(summary)
     return Entry(
         name=_name(cell),
         cell=cell,
