@@ -27,7 +27,7 @@ class GRUD(Cell):
 
     Attributes:
         mean: False: the inputs are standardised, so that their mean is 0. True: it is a parameter `x_mean` `[X]`, to be
-            set to the mean of the observed values of the training data; no gradient reaches it, nor should weight decay.
+            set to the mean of the observed values in training; no gradient reaches it, nor should weight decay.
         bias: whether the gates, the candidate and the decays have biases.
 
     >>> print(GRUD(bias=False).trace())
