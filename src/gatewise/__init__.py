@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 from gatewise.version import __version__
 
 if TYPE_CHECKING:
-    from gatewise.nn import LSTM
+    from gatewise import cells as cells
+    from gatewise.nn import GRU, LSTM, RNN, Recurrent
     from gatewise.tasks import Classifier, Forecaster, load
 
-__all__ = ["LSTM", "Classifier", "Forecaster", "__version__", "load"]
+__all__ = ["GRU", "LSTM", "RNN", "Classifier", "Forecaster", "Recurrent", "__version__", "cells", "load"]
 
 # Looked up on first use: `gatewise --help` has no need to wait for torch.
 _HOMES = {
+    "GRU": "gatewise.nn",
     "LSTM": "gatewise.nn",
+    "RNN": "gatewise.nn",
+    "Recurrent": "gatewise.nn",
     "Classifier": "gatewise.tasks",
     "Forecaster": "gatewise.tasks",
     "load": "gatewise.tasks",
@@ -26,6 +30,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "cells":
+        return import_module("gatewise.cells")
     if name not in _HOMES:
         raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -9,7 +9,7 @@ from gatewise.equations import linear, tanh
 from gatewise.errors import ConfigurationError
 
 
-class Elman(Cell):
+class Own(Cell):
     h = State()
 
     def step(self, x, h):
@@ -26,25 +26,25 @@ CALL = Call(LSTM(), "cpu", torch.float32, steps=7, batch=2, sizes=(("H", 5), ("X
 def test_auto_takes_the_first_that_can() -> None:
     assert list(BACKENDS) == ["torch", "reference"]
     assert choose("auto", CALL).backend == "torch"
-    assert choose("auto", replace(CALL, cell=Elman())).backend == "reference"
+    assert choose("auto", replace(CALL, cell=Own())).backend == "reference"
     assert choose("auto", replace(CALL, cell=Tweaked())).backend == "reference"
     assert choose("auto", replace(CALL, device="meta")).backend == "reference"
     assert choose("reference", CALL).backend == "reference"
 
 
 def test_the_reason_is_printed() -> None:
-    assert str(choose("auto", replace(CALL, cell=Elman()))).splitlines() == [
+    assert str(choose("auto", replace(CALL, cell=Own()))).splitlines() == [
         'backend: reference (the first of "auto" that can)',
-        "  torch: cannot: torch's fused call computes the cells LSTM and LSTMP, not Elman",
+        "  torch: cannot: torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells, not Own",
         "  reference: runs the call",
     ]
     assert "  torch: could run the call; it was not asked for" in str(choose("reference", CALL)).splitlines()
 
 
 def test_a_backend_asked_for_by_name_that_cannot_run_says_why() -> None:
-    what = r'"torch" cannot run Elman of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Elman; these can: ref'
+    what = r'"torch" cannot run Own of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Own; these can: ref'
     with pytest.raises(ConfigurationError, match=what):
-        choose("torch", replace(CALL, cell=Elman()))
+        choose("torch", replace(CALL, cell=Own()))
     with pytest.raises(
         ConfigurationError, match=r"no backend can run .*int64.* torch: the dtype torch.int64 is not one of"
     ):

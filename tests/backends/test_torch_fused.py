@@ -101,4 +101,4 @@ def test_dropout_between_layers_of_a_padded_call(calls: list[str]) -> None:
     dropped = (output[0] == 0).double().mean().item()
     assert abs(dropped - 0.25) < 0.015
     assert (lstm.eval()(x, lengths=[2] * 10000 + [1] * 10000)[0][0] > 0.7).all()
-    assert calls == ["_run_padded"] * 2
+    assert calls == ["_run_padded"] * 3  # layer by layer in training, where dropout comes between

@@ -100,8 +100,9 @@ class Scan(torch.autograd.Function):
         return (None, *for_inputs, *for_parameters, *for_states)
 
     @staticmethod
-    def vmap(info: Any, in_dims: Dims, signature: Signature, *tensors: Tensor) -> tuple[Any, Any]:
+    def vmap(info: Any, in_dims: Dims, *arguments: Any) -> tuple[Any, Any]:
         """Fold the mapped dimension into the batch; with mapped parameters one call after the other."""
+        signature, *tensors = arguments
         dims, size = in_dims[1:], info.batch_size
         parts, part_dims = split(tensors, *signature.counts), split(dims, *signature.counts)
         if any(dim is not None for dim in part_dims[1]):
@@ -150,8 +151,9 @@ class ScanBackward(torch.autograd.Function):
         return (None, None, *(t for part in (*parts[:3], sequences, *parts[3:]) for t in part))
 
     @staticmethod
-    def vmap(info: Any, in_dims: Dims, signature: Signature, wanted: Wanted, *tensors: Tensor) -> tuple[Any, Any]:
+    def vmap(info: Any, in_dims: Dims, *arguments: Any) -> tuple[Any, Any]:
         """Fold the mapped dimension into the batch, with a group for each of its values."""
+        signature, wanted, *tensors = arguments
         dims, size = in_dims[2:], info.batch_size
         counts = backward_counts(signature)
         parts, part_dims = split(tensors, *counts), split(dims, *counts)
@@ -191,7 +193,7 @@ def wanted_inputs(program: Program, needed: Sequence[bool]) -> tuple[bool, ...]:
 def backward_tensors(
     program: Program, saved: Sequence[Tensor], counts: tuple[int, int, int], gradients: Sequence[Tensor | None]
 ) -> list[Tensor]:
-    """What the backward takes, from what the forward saved and the gradients that came, of which some may be missing."""
+    """What the backward takes, from what the forward saved and the gradients that came (None where none did)."""
     *_, states, sequences = split(saved, *counts, len(program.sequences))
     given = len(program.derived.given)
     pairs = [
@@ -234,7 +236,7 @@ def second_derivative(
                 replaced[k] = tensor
             return tuple(forward(signature.text, replaced, weights, begin, signature.reverse, False, "reference"))
 
-        _, pull = torch.func.vjp(run, *(inputs[k] for k in asked), *states, *parameters)
+        pull = torch.func.vjp(run, *(inputs[k] for k in asked), *states, *parameters)[1]
         return pull((*outer, *last))
 
     def grouped(*everything: Tensor) -> tuple[Tensor, ...]:
@@ -252,7 +254,7 @@ def second_derivative(
         together = [tensor.flatten(place, place + 1) for tensor, place in zip(results, joined, strict=False)]
         return (*together, *results[len(joined) :])
 
-    values, pull = torch.func.vjp(grouped if wanted.groups else first, *tensors)
+    values, pull, *_ = torch.func.vjp(grouped if wanted.groups else first, *tensors)
     filled = tuple(
         torch.zeros_like(value) if second is None else second for second, value in zip(seconds, values, strict=True)
     )

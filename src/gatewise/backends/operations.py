@@ -112,9 +112,9 @@ def normalise(index: int, *vectors: Tensor) -> Tensor:
     if len(vectors) == 1:
         centred = vectors[0] - vectors[0].mean(-1, keepdim=True)
         return centred * (centred.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
-    centre = sum(vector.mean(-1, keepdim=True) for vector in vectors) / len(vectors)
-    spread = sum((vector - centre).square().mean(-1, keepdim=True) for vector in vectors) / len(vectors)
-    return (vectors[index] - centre) * (spread + EPSILON).rsqrt()
+    centre = torch.stack([vector.mean(-1, keepdim=True) for vector in vectors]).mean(0)
+    variance = torch.stack([(vector - centre).square().mean(-1, keepdim=True) for vector in vectors]).mean(0)
+    return (vectors[index] - centre) * (variance + EPSILON).rsqrt()
 
 
 def repeat(a: Tensor, size: int) -> Tensor:

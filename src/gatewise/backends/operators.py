@@ -23,11 +23,13 @@ EXECUTE = {"reference": reference.execute}
 
 @lru_cache(maxsize=256)
 def program_text(step: Step, emit: tuple[str, ...]) -> str:
+    """A program as the text that travels in the operators: the equations, and the names that are given out."""
     return json.dumps([dumps(step), emit], ensure_ascii=False)
 
 
 @lru_cache(maxsize=512)
 def program_of(text: str, wanted: tuple[str, ...] | None = None) -> Program:
+    """The program of a text; its backward makes the gradients of the inputs in `wanted` (None for all)."""
     step, emit = json.loads(text)
     return compile(loads(step), tuple(emit), wanted)
 
@@ -36,14 +38,14 @@ def _sizes(
     step: Step, inputs: Sequence[Tensor], parameters: Sequence[Tensor], states: Sequence[Tensor]
 ) -> dict[str, Any]:
     """Sizes of symbolic widths, "T" and "B" among them; of tensors whose shapes have been checked."""
-    sizes: dict[str, Any] = {}
+    sizes: dict[str | None, Any] = {}
     for leaf, tensor in zip(step.inputs.values(), inputs, strict=True):
         sizes |= dict(zip(("T", "B", leaf.width), tensor.shape, strict=True))
     for leaf, tensor in zip(step.states.values(), states, strict=True):
         sizes |= dict(zip(("B", leaf.width), tensor.shape, strict=True))
     for parameter, tensor in zip(step.parameters.values(), parameters, strict=True):
         sizes |= dict(zip(parameter.shape, tensor.shape, strict=True))
-    return sizes
+    return {width: size for width, size in sizes.items() if width is not None}
 
 
 @torch.library.custom_op("gatewise::scan", mutates_args=())
@@ -60,7 +62,7 @@ def _scan(
 
 
 def _fresh(results: Sequence[Tensor], *given: Tensor) -> list[Tensor]:
-    """Results in memory of their own: an operator must not return what it was given, nor a view of it, nor one twice."""
+    """Results in memory of their own: an operator must not return what it was given, or a view, or one twice."""
     used = {tensor.untyped_storage().data_ptr() for tensor in given}
     fresh: list[Tensor] = []
     for result in results:
@@ -182,6 +184,7 @@ def _scan_backward(
 
 
 def wanted_names(text: str, wanted: Sequence[bool]) -> tuple[str, ...]:
+    """The names of the inputs whose gradient is wanted."""
     names = program_of(text).step.inputs
     return tuple(name for name, asked in zip(names, wanted, strict=True) if asked)
 

@@ -42,6 +42,24 @@ class Observed:
     """Declares a value inside the step (a gate, for instance) that a layer can show over time."""
 
 
+@dataclass(frozen=True)
+class Uniform:
+    """Initial values drawn uniformly between two numbers."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """Initial values whose logarithm is drawn uniformly: between two positive numbers, every scale alike."""
+
+    low: float
+    high: float
+
+
+Start = float | Uniform | LogUniform
+
 Declaration = TypeVar("Declaration", Input, State, Observed)
 
 
@@ -87,14 +105,14 @@ class Cell(ABC):
         return step
 
     def memory(self) -> Mapping[str, int]:
-        """Biases by which the cell keeps its state: 1 for those that keep it when large, -1 when small; none by default.
+        """Biases by which the cell keeps its state: 1 for those that do when large, -1 when small; none by default.
 
         What `forget_bias` and `expected_lag` of a layer initialise.
         """
         return {}
 
-    def start(self) -> Mapping[str, float | tuple[float, float]]:
-        """Initial values of parameters that are not drawn as matrices are: a number, or the bounds of a uniform draw."""
+    def start(self) -> Mapping[str, Start]:
+        """How a layer starts parameters that it is not to draw as it draws matrices, by name; none by default."""
         return {}
 
     def widths(self, hidden_size: int) -> Mapping[str, int]:

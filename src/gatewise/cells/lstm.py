@@ -115,7 +115,7 @@ class LSTM(Cell):
         return transform.layer_norm(step, "c") if self.layer_norm else step
 
     def step(self, x: Expr, h: Expr, c: Expr, **before: Expr) -> Mapping[str, Expr]:
-        """One step: x [X], h [H], c [H] (and the gates before, where they feed gates) -> the new ones, and i, f, z, o."""
+        """One step: x [X], h [H], c [H] (and the gates, where they feed gates) -> the new ones, and i, f, z, o."""
         values: dict[str, Expr] = {}
         i = self._gate("i", x, h, c, before) if self.input_gate else None
         f = self._gate("f", x, h, c, before) if "f" in self.gates else None
@@ -193,9 +193,9 @@ class PeepholeLSTM(LSTM):
 class CIFG(LSTM):
     """LSTM with one gate for input and forgetting, `f = 1 - i`, and without peepholes.
 
-    Greff, K., Srivastava, R. K., Koutník, J., Steunebrink, B. R. & Schmidhuber, J. (2017), LSTM: A Search Space Odyssey,
-    IEEE Transactions on Neural Networks and Learning Systems 28(10), 2222-2232, section III-C, variant CIFG; the paper's
-    own has peepholes: `CIFG(peephole=True)`.
+    Greff, K., Srivastava, R. K., Koutník, J., Steunebrink, B. R. & Schmidhuber, J. (2017), LSTM: A Search Space
+    Odyssey, IEEE Transactions on Neural Networks and Learning Systems 28(10), 2222-2232, section III-C, variant CIFG;
+    the paper's own has peepholes: `CIFG(peephole=True)`.
     """
 
     coupled: bool = True
@@ -205,9 +205,9 @@ class CIFG(LSTM):
 class LayerNormLSTM(LSTM):
     """LSTM whose net inputs and cell output are normalised over the units of a layer.
 
-    Ba, J. L., Kiros, J. R. & Hinton, G. E. (2016), Layer Normalization, arXiv:1607.06450, eqs. 20-22: `W x` of all gates
-    is normalised as one vector, so is `U h`, and so is c before the output's tanh. Deviation: one bias in place of the
-    paper's three, of which only the sum acts.
+    Ba, J. L., Kiros, J. R. & Hinton, G. E. (2016), Layer Normalization, arXiv:1607.06450, eqs. 20-22: `W x` of all
+    gates is normalised as one vector, so is `U h`, and so is c before the output's tanh. Deviation: one bias in place
+    of the paper's three, of which only the sum acts.
 
     >>> LayerNormLSTM().trace().parameters["gain_W_i"]
     Parameter(name='gain_W_i', shape=('H',))

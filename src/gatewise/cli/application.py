@@ -207,6 +207,23 @@ def _report(
     report(model, data, out, windows, json)
 
 
+@app.command("cells", epilog="Example: gatewise cells gru")
+@_stoppable
+def _cells(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The cell to show; else the catalogue of all cells.")
+    ] = None,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print the cell's equations as LaTeX and nothing else.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show the published cells; of one its equations, parameters and paper."""
+    from gatewise.cli.cells import show_cells
+
+    show_cells(name, latex, json)
+
+
 @app.command("doctor")
 @_stoppable
 def _doctor(json: Json = False) -> None:

@@ -251,7 +251,7 @@ def pointwise(op: str, *args: Expr) -> Expr:
 
 
 def topological(roots: Iterable[Expr], cut: Collection[Expr] = ()) -> list[Expr]:
-    """All nodes the roots are made of, each once, operands before what uses them; what lies behind `cut` is left out."""
+    """All nodes the roots are made of, each once, operands first; what lies behind the nodes in `cut` is left out."""
     seen: set[Expr] = set()
     order: list[Expr] = []
     # Iterative: a derived backward is deeper than Python's recursion limit likes.

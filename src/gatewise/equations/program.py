@@ -16,9 +16,9 @@ from gatewise.equations.step import Step
 class Program:
     """What a backend executes.
 
-    Forward, the values over time of `sequences` are computed: what is given out, the states that the backward reads, and
-    what else is saved for it. Backward, `reverse.given` are those values, the inputs, the states before each step, and
-    the gradients from outside.
+    Forward, the values over time of `sequences` are computed: what is given out, the states that the backward reads,
+    and what else is saved for it. Backward, `reverse.given` are those values, the inputs, the states before each step,
+    and the gradients from outside.
 
     Attributes:
         step: the equations.

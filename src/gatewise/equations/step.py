@@ -178,7 +178,7 @@ def trace(
         updates=updates,
         observed=seen,
         parameters=parameters(name, order),
-        initial=dict.fromkeys(states, 0.0) | dict(initial or {}),
+        initial={key: (initial or {}).get(key, 0.0) for key in states},
         output=output,
         undifferentiated=frozenset(undifferentiated),
     )

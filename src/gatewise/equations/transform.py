@@ -1,8 +1,8 @@
 """Transforms: from a step to a step that does something more.
 
-Whatever they add (a mask, for instance) is an input of the new step, named with a leading "@" so that it cannot be one of
-the cell's own; drawing or making it is the layer's business. Since the result is a step, its derivative, schedule and
-kernels come from where all others come from.
+Whatever they add (a mask, for instance) is an input of the new step, named with a leading "@" so that it cannot be one
+of the cell's own; drawing or making it is the layer's business. Since the result is a step, its derivative, schedule
+and kernels come from where all others come from.
 """
 
 from collections.abc import Mapping

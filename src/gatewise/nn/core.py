@@ -22,7 +22,7 @@ from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn import variants
 from gatewise.nn.initial import check_initialisation, initialise, with_learned_states
 from gatewise.nn.layout import Layout, own, sizes_of
-from gatewise.nn.masks import Draw
+from gatewise.nn.masks import Draw, scaled
 from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
 
 States = list[dict[str, Tensor]]  # one mapping for each layer and direction, in torch's order: name to [B, w]
@@ -206,8 +206,7 @@ class RecurrentCore(nn.Module):
         x, parameters, states = self._cast(x, states)
         valid = None if lengths is None else valid_steps(lengths, x)
         if valid is not None:
-            # Not a product with the mask: padding may hold NaN.
-            x = torch.where(valid != 0, x, torch.zeros_like(x))
+            x = without_padding(x, valid)
         marks = None if resets is None else directed(resets, x, self.directions)
         finals: States = []
         alls: States = []
@@ -263,7 +262,7 @@ class RecurrentCore(nn.Module):
         for name, leaf in base.inputs.items():
             value = x if name == "x" else inputs[name].to(x.dtype)
             if valid is not None and name != "x":
-                value = torch.where(valid != 0, value, torch.zeros_like(value))
+                value = without_padding(value, valid)
             given[name] = value.expand(steps, batch, value.shape[-1]) if leaf.width is None else value
         if draw is not None:
             given, parameters = self._masked(number, step, given, parameters, draw)
@@ -278,12 +277,24 @@ class RecurrentCore(nn.Module):
                 if base.initial[name] == "learned":
                     parameters[f"initial_{name}"] = stored[f"initial_{name}"]
         emit = list(names) if names is not None else list(base.states) if everything else [base.output]
-        over_time, final = scan(
-            step, given, parameters, states, emit=emit, reverse=direction == 1, backend=backend
-        )
+        over_time, final = scan(step, given, parameters, states, emit=emit, reverse=direction == 1, backend=backend)
         if valid is not None:
             over_time = {name: torch.where(valid != 0, v, torch.zeros_like(v)) for name, v in over_time.items()}
         return over_time[emit[0] if names is not None else base.output], final, over_time
+
+    def _observe(
+        self, sequences: Sequences, states: States | None, number: int, names: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """Values of one layer and direction over time, without dropout."""
+        layer, _ = self.scans[number]
+        x, lengths = sequences.padded()
+        valid = None if lengths is None else valid_steps(lengths, x)
+        if valid is not None:
+            x = without_padding(x, valid)
+        if layer > 0:
+            x, _, _ = self._run(sequences, states, layers=layer)
+        given = None if states is None else states[number]
+        return self._scan(number, x, self.stored(number), given, valid, None, False, None, {}, "reference", names)[2]
 
     def _masked(
         self, number: int, step: Step, given: dict[str, Tensor], parameters: dict[str, Tensor], draw: Draw
@@ -298,7 +309,7 @@ class RecurrentCore(nn.Module):
         if chosen.variational_dropout > 0:
             rate = chosen.variational_dropout
             mask = draw.still(first + INPUT, x.shape[2], rate, x)
-            given["x"] = x * (mask / (1 - rate) if rate < 1 else mask)
+            given["x"] = x * scaled(mask, rate)
         for name, leaf in step.inputs.items():
             kind, _, target = name.partition("_")
             if kind == "@zoneout":
@@ -307,17 +318,16 @@ class RecurrentCore(nn.Module):
             elif kind == "@keep":
                 rate = chosen.recurrent_dropout
                 mask = draw.moving(first + CANDIDATE, shape[0], sizes[str(leaf.width)], rate, x)
-                given[name] = mask / (1 - rate) if rate < 1 else mask
+                given[name] = scaled(mask, rate)
             elif kind == "@variational":
                 rate = chosen.variational_dropout
                 mask = draw.still(first + OUTPUT, sizes[str(leaf.width)], rate, x)
-                given[name] = (mask / (1 - rate) if rate < 1 else mask).expand(*shape, -1)
+                given[name] = scaled(mask, rate).expand(*shape, -1)
         if chosen.weight_dropout > 0:
             rate = chosen.weight_dropout
             for k, name in enumerate(variants.recurrent_matrices(self._steps[layer])):
                 weight = parameters[name]
-                mask = draw.of_weight(first + WEIGHT + k, *weight.shape, rate, weight)
-                parameters[name] = weight * (mask / (1 - rate) if rate < 1 else mask)
+                parameters[name] = weight * scaled(draw.of_weight(first + WEIGHT + k, rate, weight), rate)
         return given, parameters
 
     def _drop(self, x: Tensor, layer: int, draw: Draw | None) -> Tensor:
@@ -325,7 +335,7 @@ class RecurrentCore(nn.Module):
         if draw is None or self.dropout == 0:
             return x
         mask = draw.moving(layer * self.directions * STREAMS + BETWEEN, x.shape[0], x.shape[2], self.dropout, x)
-        return x * (mask / (1 - self.dropout) if self.dropout < 1 else mask)
+        return x * scaled(mask, self.dropout)
 
     def _initial(self, layer: int, stored: Mapping[str, Tensor], batch: int) -> dict[str, Tensor]:
         """The states of one layer and direction before the first step."""
@@ -346,9 +356,7 @@ class RecurrentCore(nn.Module):
         autocast = kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind)
         return torch.autocast(kind, enabled=False) if autocast else nullcontext()
 
-    def _cast(
-        self, x: Tensor, states: States | None
-    ) -> tuple[Tensor, list[dict[str, Tensor]], States | None]:
+    def _cast(self, x: Tensor, states: States | None) -> tuple[Tensor, list[dict[str, Tensor]], States | None]:
         """Input, stored parameters and states; under autocast in its dtype, as `torch.nn.LSTM` has it."""
         parameters = [self.stored(number) for number in range(len(self.scans))]
         kind = x.device.type
@@ -376,9 +384,7 @@ class RecurrentCore(nn.Module):
             )
         return sequences
 
-    def _draw(
-        self, sequences: Sequences, seed: int | Tensor | None, numbers: Tensor | None, step: int
-    ) -> Draw | None:
+    def _draw(self, sequences: Sequences, seed: int | Tensor | None, numbers: Tensor | None, step: int) -> Draw | None:
         """Where a call's masks come from; None where none are drawn."""
         masked = self.dropout > 0 or any(chosen.masked() for chosen in self._options)
         if not self.training or not masked:
@@ -440,6 +446,20 @@ def valid_steps(lengths: Tensor, x: Tensor) -> Tensor:
     """1 for the steps within each sequence's length, 0 beyond: `[T, B, 1]`, of x's dtype and device."""
     times = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
     return (times < lengths.to(x.device)).unsqueeze(-1).to(x.dtype)
+
+
+def without_padding(value: Tensor, valid: Tensor) -> Tensor:
+    """Padding replaced by a step for which the cell's equations are surely defined: the sequence's first.
+
+    0 would not do: where an equation is infinite there (a logarithm), 0 times its derivative is NaN. An empty sequence
+    takes the first step of one that is not empty.
+    """
+    if value.shape[1] == 0:
+        return value
+    some = valid[0] != 0
+    anyone = value[0].index_select(0, some.flatten().to(torch.uint8).argmax().unsqueeze(0))
+    first = torch.where(some, value[0], torch.where(some.any(), anyone, torch.zeros_like(anyone)))
+    return torch.where(valid != 0, value, first.detach())
 
 
 def directed(resets: Tensor, x: Tensor, directions: int) -> list[Tensor]:

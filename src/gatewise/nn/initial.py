@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from gatewise.cells import Cell
+from gatewise.cells import Cell, LogUniform, Start, Uniform
 from gatewise.equations import Step
 from gatewise.errors import ConfigurationError
 from gatewise.nn.layout import Layout
@@ -32,7 +32,9 @@ def check_initialisation(cell: Cell, step: Step, forget_bias: float | None, expe
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise ConfigurationError(f"{name}={value!r} must be a finite number or None")
         if not cell.memory():
-            reason = "biases" if not any(key.startswith("b_") for key in step.parameters) else "a gate that keeps its state"
+            reason = (
+                "biases" if not any(key.startswith("b_") for key in step.parameters) else "a gate that keeps its state"
+            )
             raise ConfigurationError(f"{name}={value!r} needs {reason}: {cell!r} has none")
     if forget_bias is not None and expected_lag is not None:
         raise ConfigurationError(
@@ -62,8 +64,8 @@ def initialise(
         hidden_size: H.
         forget_bias: the bias of what keeps the state; where nothing does but a coupled gate, its negative there.
         expected_lag: draw the biases of what keeps the state so that a unit keeps it for up to this many steps: Tallec
-            & Ollivier (2018), Can Recurrent Neural Networks Warp Time?, eq. 16 (chrono initialisation): the logarithm of
-            a number between 1 and the lag minus 1; its negative for what takes new values in.
+            & Ollivier (2018), Can Recurrent Neural Networks Warp Time?, eq. 16 (chrono initialisation): the logarithm
+            of a number between 1 and the lag minus 1; its negative for what takes new values in.
     """
     bound = 1 / math.sqrt(hidden_size)
     fixed = {name: 1.0 for name in step.parameters if name.startswith("gain_")}
@@ -74,13 +76,15 @@ def initialise(
         else:
             nn.init.uniform_(tensor, -bound, bound)
     named = {key: name for name, key in layout.whole.items()}
-    own: Mapping[str, float | tuple[float, float]] = {**fixed, **cell.start()}
+    own: Mapping[str, Start] = {**fixed, **cell.start()}
     for key, tensor in stored.items():
-        value = own.get(named.get(key, ""))
-        if isinstance(value, tuple):
-            nn.init.uniform_(tensor, *value)
-        elif value is not None:
-            nn.init.constant_(tensor, value)
+        match own.get(named.get(key, "")):
+            case Uniform(low, high):
+                nn.init.uniform_(tensor, low, high)
+            case LogUniform(low, high):
+                nn.init.uniform_(tensor, math.log(low), math.log(high)).exp_()
+            case float(value):
+                nn.init.constant_(tensor, value)
     memory = cell.memory()
     if forget_bias is not None:
         keeping = {name: sign for name, sign in memory.items() if sign > 0} or memory

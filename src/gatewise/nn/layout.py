@@ -67,7 +67,7 @@ def sizes_of(step: Step, input_size: int, hidden_size: int, widths: Mapping[str,
     missing = sorted(used - known.keys())
     if missing:
         raise ConfigurationError(
-            f"{step.name} has vectors of width {missing[0]}, whose size is not known: give widths={{{missing[0]!r}: ...}}"
+            f"{step.name} has vectors of width {missing[0]} of unknown size: give widths={{{missing[0]!r}: ...}}"
         )
     return {width: known[width] for width in sorted(used | {"X", "H"})}
 

@@ -174,8 +174,8 @@ class LSTM(TorchForm):
 
         Args:
             input: `[T, B, X]`; `[B, T, X]` with `batch_first`; one sequence `[T, X]`; or a `PackedSequence`.
-            hx: h `[L*D, B, O]` and c `[L*D, B, H]` before the first step (without B for one sequence); by default 0, or
-                what was learned. With `gate_recurrence` the gates follow, each `[L*D, B, H]` (or H over cells_per_block).
+            hx: h `[L*D, B, O]` and c `[L*D, B, H]` before the first step (without B for one sequence); by default 0,
+                or what was learned. With `gate_recurrence` the gates follow, each `[L*D, B, H / cells_per_block]`.
             lengths: how many of the T steps each of the B sequences has, in any order, from 0 to T, as a list or a
                 tensor on any device; by default T for all. What the input holds beyond (NaN included) is not read:
                 states stop at each sequence's end, where the backward direction starts.
@@ -184,7 +184,8 @@ class LSTM(TorchForm):
             return_states: "last" for the final states, "all" for the states after every step.
             mask_seed: from which all dropout masks of a call in training follow, whatever the backend; by default drawn
                 from torch's generator.
-            sequence_ids: a number for each sequence `[B]`, to which its masks belong; by default its place in the batch.
+            sequence_ids: a number for each sequence `[B]`, to which its masks belong; by default its place in the
+                batch.
             first_step: how many steps of the sequences came before, so that their masks go on where they were.
 
         Returns:
@@ -196,9 +197,7 @@ class LSTM(TorchForm):
             DataError: the input, states, lengths or resets do not fit the layer or one another.
             ConfigurationError: the backend asked for cannot run this call.
         """
-        output, states = self._forward(
-            input, hx, lengths, resets, return_states, mask_seed, sequence_ids, first_step
-        )
+        output, states = self._forward(input, hx, lengths, resets, return_states, mask_seed, sequence_ids, first_step)
         return output, states  # type: ignore[return-value]
 
     def flatten_parameters(self) -> None:

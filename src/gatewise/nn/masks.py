@@ -42,15 +42,20 @@ class Draw:
         whole = torch.full((1, 1, 1), LOW, device=like.device, dtype=torch.int64)
         return keep(self.seed, stream, whole, self.sequences.view(1, -1, 1), width, rate, like)
 
-    def of_weight(self, stream: int, rows: int, columns: int, rate: float, like: Tensor) -> Tensor:
-        """1 with probability 1 - rate, otherwise 0, for each element of a matrix: `[rows, columns]`."""
-        whole = torch.full((1, 1), LOW - 1, device=like.device, dtype=torch.int64)
-        return keep(self.seed, stream, whole, torch.arange(rows, device=like.device).view(-1, 1), columns, rate, like)
+    def of_weight(self, stream: int, rate: float, weight: Tensor) -> Tensor:
+        """1 with probability 1 - rate, otherwise 0, for each element of a matrix."""
+        rows, columns = weight.shape
+        whole = torch.full((1, 1), LOW - 1, device=weight.device, dtype=torch.int64)
+        numbers = torch.arange(rows, device=weight.device).view(-1, 1)
+        return keep(self.seed, stream, whole, numbers, columns, rate, weight)
 
 
-def keep(
-    seed: Tensor, stream: int, first: Tensor, second: Tensor, width: int, rate: float, like: Tensor
-) -> Tensor:
+def scaled(mask: Tensor, rate: float) -> Tensor:
+    """A mask whose mean is 1: what is kept is made larger by what is dropped."""
+    return mask / (1 - rate) if rate < 1 else mask
+
+
+def keep(seed: Tensor, stream: int, first: Tensor, second: Tensor, width: int, rate: float, like: Tensor) -> Tensor:
     """1 with probability 1 - rate, otherwise 0.
 
     Args:

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from gatewise.errors import DataError
 
 Lengths = Sequence[int] | Tensor | np.ndarray
+Resets = Sequence[Sequence[bool]] | Sequence[bool] | Tensor | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,8 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
     >>> check_lengths([3, 0], steps=4, batch=2, layer="LSTM")
     tensor([3, 0])
     """
+    if isinstance(lengths, Tensor) and torch.compiler.is_compiling():
+        return lengths.to(torch.int64)  # a graph cannot look at values
     if isinstance(lengths, Tensor):
         given = lengths.detach().cpu()
     elif isinstance(lengths, np.ndarray):
@@ -148,7 +151,7 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
     return checked
 
 
-def check_resets(resets: Sequence[Sequence[bool]] | Tensor | np.ndarray, sequences: Sequences, *, layer: object) -> Tensor:
+def check_resets(resets: Resets, sequences: Sequences, *, layer: object) -> Tensor:
     """Resets as a boolean tensor `[T, B]`.
 
     Args:

@@ -98,8 +98,8 @@ def options(
         check_rate(name, rate)
     if recurrent_dropout > 0 and candidate is None:
         raise ConfigurationError(
-            f"recurrent_dropout={recurrent_dropout} drops what is added to the state, but {step.name} does not say what "
-            "that is: set `candidate` in the cell's class to the name of an observed value"
+            f"recurrent_dropout={recurrent_dropout} drops what is added to the state, but {step.name} does not say "
+            "what that is: set `candidate` in the cell's class to the name of an observed value"
         )
     if clip_gradient is not None and (
         isinstance(clip_gradient, bool)
@@ -139,9 +139,7 @@ def variant(
 
 
 @lru_cache(maxsize=512)
-def _variant(
-    step: Step, chosen: Options, candidate: str | None, training: bool, resets: bool, padding: bool
-) -> Step:
+def _variant(step: Step, chosen: Options, candidate: str | None, training: bool, resets: bool, padding: bool) -> Step:
     # In this order: what happens within the equations, then what happens to their results, then where sequences end.
     if chosen.clip_gradient is not None:
         step = transform.clip_gradient(step, chosen.clip_gradient)

@@ -1,0 +1,130 @@
+"""The simple recurrent layer, in the place of `torch.nn.RNN`.
+
+Legend: T steps, B batch, X inputs, H hidden units, D directions (1 or 2), L layers.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from gatewise.cells import Elman
+from gatewise.equations import Step
+from gatewise.nn.core import check_size
+from gatewise.nn.layout import Layout, torchs
+from gatewise.nn.sequences import Lengths, Resets
+from gatewise.nn.torch_form import TorchForm
+
+
+class RNN(TorchForm):
+    """Simple recurrent network (Elman 1990), in the place of `torch.nn.RNN`.
+
+    Arguments, call, returns, parameter names and shapes, and the random numbers drawn at initialisation are those of
+    `torch.nn.RNN`; what comes on top of it is that of `gatewise.LSTM`, which see.
+
+    Args:
+        input_size: X.
+        hidden_size: H.
+        num_layers: L.
+        nonlinearity: "tanh" or "relu".
+        bias: whether the hidden units have biases.
+        batch_first: input and output are `[B, T, ...]`.
+        dropout: probability with which, in training, the outputs of every layer but the last are dropped.
+        bidirectional: a second scan of each layer runs from each sequence's end to its beginning.
+        device: of the parameters.
+        dtype: of the parameters.
+        zoneout: see `gatewise.LSTM`.
+        variational_dropout: see `gatewise.LSTM`.
+        weight_dropout: see `gatewise.LSTM`.
+        clip_gradient: see `gatewise.LSTM`.
+        learned_state: see `gatewise.LSTM`.
+        backend: see `gatewise.LSTM`.
+
+    Raises:
+        ConfigurationError: an argument is not usable, or the chosen backend cannot run a call.
+        CellError: no such nonlinearity.
+
+    >>> output, h = RNN(3, 5, nonlinearity="relu")(torch.randn(7, 2, 3), lengths=[7, 4])
+    >>> output.shape, h.shape
+    (torch.Size([7, 2, 5]), torch.Size([1, 2, 5]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        zoneout: float | Mapping[str, float] = 0.0,
+        variational_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        clip_gradient: float | None = None,
+        learned_state: bool = False,
+        backend: str = "auto",
+    ) -> None:
+        check_size("num_layers", num_layers, least=1)
+        cell = Elman(nonlinearity, bool(bias))
+        super().__init__(
+            [cell] * num_layers,
+            input_size,
+            [hidden_size] * num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            learned_state=learned_state,
+            zoneout=zoneout,
+            variational_dropout=variational_dropout,
+            weight_dropout=weight_dropout,
+            clip_gradient=clip_gradient,
+            backend=backend,
+            device=device,
+            dtype=dtype,
+        )
+        self.hidden_size = hidden_size
+        self.bias = bool(bias)
+        self.nonlinearity = nonlinearity
+        self.cell = cell
+        self.flatten_parameters()
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | None = None,
+        *,
+        lengths: Lengths | None = None,
+        resets: Resets | None = None,
+        return_states: Literal["last", "all"] = "last",
+        mask_seed: int | Tensor | None = None,
+        sequence_ids: Tensor | None = None,
+        first_step: int = 0,
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Run the layer over a batch of sequences; arguments, returns and errors as of `gatewise.LSTM`.
+
+        The state is a single tensor: `hx` `[L*D, B, H]` (without B for one sequence).
+        """
+        return self._forward(input, hx, lengths, resets, return_states, mask_seed, sequence_ids, first_step)
+
+    def flatten_parameters(self) -> None:
+        """Lay the parameters out as one block for cuDNN, as torch does; does nothing on other devices."""
+        self._flatten({"relu": 0, "tanh": 1}[self.nonlinearity])  # cuDNN's numbers (CUDNN_RNN_RELU, CUDNN_RNN_TANH)
+
+    def extra_repr(self) -> str:
+        """The arguments that differ from their defaults."""
+        return self._arguments({"nonlinearity": (self.nonlinearity, "tanh")}, {})
+
+    def _layout(self, step: Step, sizes: Mapping[str, int]) -> Layout:
+        return torchs(step, sizes, ("h",))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        self.flatten_parameters()
+        return self

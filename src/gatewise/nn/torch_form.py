@@ -1,0 +1,247 @@
+"""What `LSTM`, `GRU` and `RNN` share: torch's forms of call, states and parameters, and torch's fused calls.
+
+Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, D directions (1 or 2), L layers.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from gatewise.backends import torch_fused
+from gatewise.cells import Cell
+from gatewise.errors import ConfigurationError, DataError
+from gatewise.nn.core import RecurrentCore, States
+from gatewise.nn.sequences import Lengths, Resets, Sequences
+
+Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declaration
+
+
+class TorchForm(RecurrentCore):
+    """A stack of equal layers that is called as torch's are."""
+
+    hidden_size: int
+    bias: bool
+    cell: Cell
+
+    def _forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Any,
+        lengths: Lengths | None,
+        resets: Resets | None,
+        return_states: Literal["last", "all"],
+        mask_seed: int | Tensor | None,
+        sequence_ids: Tensor | None,
+        first_step: int,
+    ) -> tuple[Tensor | PackedSequence, Any]:
+        if return_states not in ("last", "all"):
+            raise ConfigurationError(f'return_states={return_states!r} must be "last" or "all"')
+        everything = return_states == "all"
+        sequences = self._arrange(input, lengths)
+        marks = self._marks(resets, sequences)
+        states = self._stacked(hx, sequences)
+        draw = self._draw(sequences, mask_seed, sequence_ids, first_step)
+        backend = self._choose(sequences, self._extras(marks, everything)).backend
+        if backend == "torch":
+            output, finals = self._run_torch(sequences, states, draw)
+            return output, self._handed(finals, sequences, 1)
+        dense, finals, alls = self._run(
+            sequences,
+            None if states is None else self._apart(states),
+            resets=marks,
+            everything=everything,
+            draw=draw,
+            backend=backend,
+        )
+        names = list(self._steps[0].states)
+        if everything:
+            over_time = tuple(torch.stack([values[name] for values in alls], dim=1) for name in names)
+            return sequences.restore(dense), self._handed(over_time, sequences, 2)
+        last = tuple(torch.stack([values[name] for values in finals]) for name in names)
+        return sequences.restore(dense), self._handed(last, sequences, 1)
+
+    def _run_torch(
+        self, sequences: Sequences, states: Stacked | None, draw: Any
+    ) -> tuple[Tensor | PackedSequence, Stacked]:
+        """torch's fused call."""
+        stack = torch_fused.Stack(self.cell, self.num_layers, self.bias, self.bidirectional)
+        weights = [getattr(self, full) for names in self._names for full in names.values()]
+        from_zero = states is None
+        if states is None:
+            states = self._zero(sequences)
+        if sequences.packed is not None and draw is None:
+            return torch_fused.run_packed(stack, sequences.packed, states, weights)
+        x, lengths = sequences.padded()
+        between = None if draw is None else lambda value, layer: self._drop(value, layer, draw)
+        dense, finals = torch_fused.run(stack, x, states, weights, lengths, from_zero=from_zero, between=between)
+        return sequences.restore(dense), finals
+
+    def explain(
+        self,
+        input: Tensor | PackedSequence,
+        lengths: Lengths | None = None,
+        *,
+        resets: Resets | None = None,
+        return_states: Literal["last", "all"] = "last",
+    ) -> str:
+        """Which backend runs this call, and for each of the others why it does not.
+
+        Raises:
+            DataError: the input, the lengths or the resets do not fit the layer.
+            ConfigurationError: the backend asked for cannot run this call.
+
+        >>> from gatewise import LSTM
+        >>> print(LSTM(3, 5).explain(torch.randn(7, 2, 3)))
+        LSTM of T=7, B=2, H=5, X=3, float32 on cpu
+        backend: torch (the first of "auto" that can)
+          torch: runs the call
+          reference: could run the call; it comes later in the order of "auto"
+        """
+        sequences = self._arrange(input, lengths)
+        extras = self._extras(self._marks(resets, sequences), return_states == "all")
+        return f"{self._call(sequences, extras)}\n{self._choose(sequences, extras)}"
+
+    @torch.no_grad()
+    def observe(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Any = None,
+        lengths: Lengths | None = None,
+        *,
+        layer: int = 0,
+        reverse: bool = False,
+    ) -> dict[str, Tensor]:
+        """What one layer's cells do over time, computed from the cell's equations, without gradients and dropout.
+
+        Args:
+            input: as for a call.
+            hx: as for a call.
+            lengths: as for a call.
+            layer: which layer, from 0.
+            reverse: its backward direction instead of its forward one.
+
+        Returns:
+            All that the cell declares as observed (of an LSTM the gates `i`, `f`, `o` and the block input `z`), then
+            its states, the output last: each `[T, B, w]`, always time-major, B = 1 for one sequence, 0 beyond a
+            sequence's end, in the input's order of time.
+
+        Raises:
+            DataError: the input, the states or the lengths do not fit the layer or one another.
+            ConfigurationError: there is no such layer or direction.
+
+        >>> from gatewise import LSTM
+        >>> gates = LSTM(3, 5).observe(torch.randn(7, 2, 3))
+        >>> {name: list(value.shape) for name, value in gates.items()}["f"]
+        [7, 2, 5]
+        """
+        if isinstance(layer, bool) or not isinstance(layer, int) or not 0 <= layer < self.num_layers:
+            raise ConfigurationError(f"layer={layer!r} must be a whole number from 0 to {self.num_layers - 1}")
+        if reverse and not self.bidirectional:
+            raise ConfigurationError("reverse=True needs a layer with a backward direction: bidirectional=True")
+        sequences = self._arrange(input, lengths)
+        states = self._stacked(hx, sequences)
+        step = self._steps[layer]
+        names = [*step.observed, *(name for name in step.states if name != step.output), step.output]
+        apart = None if states is None else self._apart(states)
+        return self._observe(sequences, apart, layer * self.directions + int(reverse), names)
+
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """The parameters of each layer and direction, in torch's order."""
+        return [[getattr(self, full) for full in names.values()] for names in self._names]
+
+    def _zero(self, sequences: Sequences) -> Stacked:
+        """States of 0, stacked."""
+        step, sizes, data = self._steps[0], self._sizes[0], sequences.data
+        count = len(self.scans)
+        return tuple(data.new_zeros(count, sequences.batch, sizes[str(leaf.width)]) for leaf in step.states.values())
+
+    def _apart(self, states: Stacked) -> States:
+        names = list(self._steps[0].states)
+        return [dict(zip(names, (state[number] for state in states), strict=True)) for number in range(len(self.scans))]
+
+    def _stacked(self, hx: Any, sequences: Sequences) -> Stacked | None:
+        """Checked states before the first step `[L*D, B, w]`; None where none were given."""
+        if hx is None:
+            return None
+        step, sizes, data = self._steps[0], self._sizes[0], sequences.data
+        names = list(step.states)
+        parts = (hx,) if len(names) == 1 else hx
+        listing = f"a tuple of tensors ({', '.join(names)})" if len(names) > 2 else "a pair of tensors (h, c)"
+        if len(names) == 1:
+            listing = "a tensor h"
+        if (
+            not isinstance(parts, (tuple, list))
+            or len(parts) != len(names)
+            or not all(isinstance(part, Tensor) for part in parts)
+        ):
+            raise DataError(f"expected hx to be {listing}, got {type(hx).__name__}")
+        count = len(self.scans)
+        for name, part in zip(names, parts, strict=True):
+            size = sizes[str(step.states[name].width)]
+            expected = [count, size] if sequences.unbatched else [count, sequences.batch, size]
+            if list(part.shape) != expected:
+                form = "[L*D, width]" if sequences.unbatched else "[L*D, B, width]"
+                raise DataError(f"expected the state {name} of hx to be {form} = {expected}, got {list(part.shape)}")
+            if part.device != data.device or part.dtype != data.dtype:
+                raise DataError(
+                    f"the state {name} of hx is {part.dtype} on {part.device}, but the input is {data.dtype} on "
+                    f"{data.device}; convert it with .to(input)"
+                )
+        return tuple(part.unsqueeze(1) for part in parts) if sequences.unbatched else tuple(parts)
+
+    def _handed(self, states: Stacked, sequences: Sequences, batch: int) -> Any:
+        """States in the form in which they are given out: a pair, a tuple, or a single tensor."""
+        if sequences.unbatched:
+            states = tuple(state.squeeze(batch) for state in states)
+        return states[0] if len(states) == 1 else states
+
+    def _flatten(self, mode: int) -> None:
+        """Lay the parameters out as one block for cuDNN, whose number of the kind of layer is `mode`."""
+        weights = [weight for weights in self.all_weights for weight in weights]
+        if not all(weight.is_cuda and torch.backends.cudnn.is_acceptable(weight) for weight in weights):
+            return
+        if len({weight.data_ptr() for weight in weights}) < len(weights):
+            return  # parameters that share memory cannot be laid out anew
+        with torch.cuda.device_of(weights[0]), torch.no_grad():
+            torch.ops.aten._cudnn_rnn_flatten_weight(
+                weights,
+                len(self._names[0]),
+                self.input_size,
+                mode,
+                self.hidden_size,
+                self._sizes[0].get("P", 0),
+                self.num_layers,
+                self.batch_first,
+                self.bidirectional,
+            )
+
+    def _arguments(self, first: Mapping[str, tuple[Any, Any]], switches: Mapping[str, tuple[Any, Any]]) -> str:
+        """The arguments that differ from their defaults, given as pairs of value and default."""
+        chosen = self._options[0]
+        rates = dict(chosen.zoneout)
+        same = len(set(rates.values())) == 1 and len(rates) == len(self._steps[0].states)
+        zoneout = next(iter(rates.values())) if same else rates
+        shown = {
+            "num_layers": (self.num_layers, 1),
+            "bias": (self.bias, True),
+            "batch_first": (self.batch_first, False),
+            "dropout": (self.dropout, 0.0),
+            "bidirectional": (self.bidirectional, False),
+            **first,
+            **switches,
+            "zoneout": (zoneout or 0.0, 0.0),
+            "recurrent_dropout": (chosen.recurrent_dropout, 0.0),
+            "variational_dropout": (chosen.variational_dropout, 0.0),
+            "weight_dropout": (chosen.weight_dropout, 0.0),
+            "clip_gradient": (chosen.clip_gradient, None),
+            "learned_state": (self.learned_state, False),
+            "forget_bias": (self.forget_bias, None),
+            "expected_lag": (self.expected_lag, None),
+            "backend": (self.backend, "auto"),
+        }
+        further = [f"{name}={value!r}" for name, (value, default) in shown.items() if value != default]
+        return ", ".join([str(self.input_size), str(self.hidden_size), *further])
