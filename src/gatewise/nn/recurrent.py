@@ -167,7 +167,7 @@ class Recurrent(RecurrentCore):
             everything=everything,
             draw=self._draw(sequences, mask_seed, sequence_ids, first_step),
             inputs=self._further(inputs, sequences),
-            backend=self._choose(sequences, self._extras(marks, everything)).backend,
+            backend=self._backend(sequences, self._extras(marks, everything)),
         )
         return sequences.restore(output), self._handed(alls if everything else finals, sequences, everything)
 
@@ -188,6 +188,9 @@ class Recurrent(RecurrentCore):
         return f"{cells!r}, {self.input_size}, {self.hidden_size}, num_layers={self.num_layers}" + (
             ", bidirectional=True" if self.bidirectional else ""
         )
+
+    def _extras(self, resets: Tensor | None, everything: bool) -> tuple[str, ...]:
+        return ("parameters stored gate by gate", *super()._extras(resets, everything))
 
     def _further(self, inputs: Mapping[str, Tensor], sequences: Sequences) -> dict[str, Tensor]:
         """The cells' further inputs `[T, B, w]`, checked."""
