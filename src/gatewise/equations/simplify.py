@@ -6,7 +6,7 @@ Nothing here changes what a NaN or an infinity does: `0 * a` stays, because it i
 from collections.abc import Iterable
 
 from gatewise.equations.arithmetic import ARITHMETIC
-from gatewise.equations.expr import BARRIERS, LEAVES, Expr, constant, pointwise, rebuild
+from gatewise.equations.expr import BARRIERS, LEAVES, Expr, constant, intern, pointwise, rebuild, weights
 
 
 def simplify(roots: Iterable[Expr], fixed: Iterable[Expr] = ()) -> dict[Expr, Expr]:
@@ -52,7 +52,17 @@ def _add(node: Expr, a: Expr, b: Expr) -> Expr:
         return _rule(pointwise("sub", a, b.args[0]))
     if a.op == "neg":
         return _rule(pointwise("sub", b, a.args[0]))
+    if a.op == b.op == "matmul_t":
+        return _joined(a, b)
+    # `(other + product) + product`: sums are built term by term.
+    if a.op == "add" and a.args[1].op == b.op == "matmul_t":
+        return pointwise("add", a.args[0], _joined(a.args[1], b))
     return node
+
+
+def _joined(a: Expr, b: Expr) -> Expr:
+    """The sum of two products of transposed matrices, as one node."""
+    return intern("matmul_t", (*a.args, *b.args), (*weights(a), *weights(b)), a.width)
 
 
 def _sub(node: Expr, a: Expr, b: Expr) -> Expr:

@@ -77,7 +77,7 @@ def loads(text: str) -> Step:
         raise CellError(f"the text is not a step's equations as gatewise writes them ({error!r})") from error
 
 
-def _attribute(value: str | float | int | None) -> Any:
+def _attribute(value: object) -> Any:
     # JSON has no infinities, and takes 2.0 for 2: numbers with a fraction travel in hexadecimal.
     return {"float": value.hex()} if isinstance(value, float) else value
 
