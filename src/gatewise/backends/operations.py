@@ -104,7 +104,7 @@ def rstd(*vectors: Tensor) -> Tensor:
     """One over the standard deviation of all vectors `[..., w]` together `[..., w]`."""
     joined = vectors[0] if len(vectors) == 1 else torch.stack(torch.broadcast_tensors(*vectors), -1).flatten(-2)
     variance = joined.var(-1, correction=0, keepdim=True)
-    return (variance + EPSILON).rsqrt().expand_as(vectors[0])
+    return (variance + EPSILON).rsqrt().expand(*joined.shape[:-1], vectors[0].shape[-1])
 
 
 def normalise(index: int, *vectors: Tensor) -> Tensor:
@@ -112,9 +112,14 @@ def normalise(index: int, *vectors: Tensor) -> Tensor:
     if len(vectors) == 1:
         centred = vectors[0] - vectors[0].mean(-1, keepdim=True)
         return centred * (centred.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
-    centre = torch.stack([vector.mean(-1, keepdim=True) for vector in vectors]).mean(0)
-    variance = torch.stack([(vector - centre).square().mean(-1, keepdim=True) for vector in vectors]).mean(0)
+    # A vector that is a parameter has no dimensions for time and batch.
+    centre = _average([vector.mean(-1, keepdim=True) for vector in vectors])
+    variance = _average([(vector - centre).square().mean(-1, keepdim=True) for vector in vectors])
     return (vectors[index] - centre) * (variance + EPSILON).rsqrt()
+
+
+def _average(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*values)).mean(0)
 
 
 def repeat(a: Tensor, size: int) -> Tensor:

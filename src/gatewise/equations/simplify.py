@@ -91,9 +91,13 @@ def _neg(node: Expr, a: Expr) -> Expr:
 
 
 def _where(node: Expr, condition: Expr, a: Expr, b: Expr) -> Expr:
+    chosen = node
     if isinstance(condition.attr, float):
-        return a if condition.attr != 0 else b
-    return a if a is b else node
+        chosen = a if condition.attr != 0 else b
+    elif a is b:
+        chosen = a
+    # One number in place of a vector is not the same to what sums over the vector.
+    return chosen if chosen.width == node.width else node
 
 
 _RULES = {"add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "where": _where}
