@@ -4,8 +4,8 @@
 
 Hochreiter & Schmidhuber (1997), Experiment 4: sequences of T to 1.1 T steps of a number from [-1, 1] and a marker; the
 target is `0.5 + (X1 + X2) / 4` of the two marked numbers, one among the first ten steps and one before T/2. Solved when
-the last 2,000 sequences are all within 0.04 and their mean squared error is below 0.01. Here: 64 cells, Adam at 1e-3,
-batches of 50; each way of starting the gates with the same data. One JSON line for each run.
+the last 2,000 sequences are all within 0.04 and their mean squared error is below 0.01. Here: 64 cells, Adam at 3e-3,
+batches of 20; each way of starting the gates with the same data. One JSON line for each run.
 """
 
 import argparse
@@ -39,13 +39,13 @@ def draw(steps: int, batch: int, generator: torch.Generator) -> tuple[Tensor, li
     return x, lengths.tolist(), target
 
 
-def run(start: dict[str, object], steps: int, seed: int, limit: int, batch: int = 50) -> dict[str, object]:
+def run(start: dict[str, object], steps: int, seed: int, limit: int, batch: int = 20) -> dict[str, object]:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     chosen = {key: steps if key == "expected_lag" else value for key, value in start.items()}
     layer = LSTM(2, 64, **chosen)  # type: ignore[arg-type]
     head = torch.nn.Linear(64, 1)
-    optimiser = torch.optim.Adam([*layer.parameters(), *head.parameters()], lr=1e-3)
+    optimiser = torch.optim.Adam([*layer.parameters(), *head.parameters()], lr=3e-3)
     recent: deque[Tensor] = deque(maxlen=2000 // batch)
     seen, started = 0, time.perf_counter()
     while seen < limit:

@@ -124,3 +124,14 @@ def test_gradient_not_chosen_by_where_may_be_infinite() -> None:
     known = {condition: torch.tensor([1.0, 0.0]), state("g"): torch.tensor([2.0, float("inf")])}
     assert rules[1] is not None
     assert value(rules[1], known).tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_an_infinite_gradient_reaches_only_the_operand_that_was_chosen(name: str) -> None:
+    # sqrt(maximum(x, 0)) where x < 0: the derivative of sqrt is infinite, and x has no part in it.
+    a, b = state("a"), state("b")
+    rules = TABLE[name].derivative(pointwise(name, a, b), state("g"))
+    known = {a: torch.tensor([1.0, 2.0]), b: torch.tensor([2.0, 1.0]), state("g"): torch.full((2,), float("inf"))}
+    inf = float("inf")
+    chosen = [[0.0, inf], [inf, 0.0]] if name == "maximum" else [[inf, 0.0], [0.0, inf]]
+    assert [value(rule, known).tolist() for rule in rules if rule is not None] == chosen

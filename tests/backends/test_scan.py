@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gatewise.backends.scan import scan
 from gatewise.cells import LSTM, LSTMP, Cell, GRUCho, PeepholeLSTM
-from gatewise.equations import Step, linear, matmul, parameter, sigmoid, tanh, total, trace
+from gatewise.equations import Step, linear, matmul, normalise_jointly, parameter, sigmoid, tanh, total, trace
 from gatewise.errors import CellError
 from tests.tolerance import assert_close
 
@@ -164,6 +164,38 @@ def test_shared_equations_are_evaluated_once() -> None:
 
 def test_the_backward_takes_what_was_saved_and_computes_no_tanh_again() -> None:
     assert count(LSTM().trace(), 5, "aten::tanh", "aten::sigmoid", backward=True) == 5 * 5
+
+
+def test_inputs_without_gradient_need_less_than_was_saved() -> None:
+    cell = trace("Cell", lambda x, h: {"h": h + sigmoid(x)}, inputs={"x": "H"}, states={"h": "H"})
+    x, h = normal(3, 2, 4), normal(2, 4).requires_grad_()
+    outputs, _ = scan(cell, {"x": x}, {}, {"h": h})
+    outputs["h"].sum().backward()
+    assert h.grad is not None
+    assert_close(h.grad, torch.full((2, 4), 3.0, dtype=torch.float64), 3)
+
+
+def test_a_parameter_given_out_is_a_copy() -> None:
+    cell = trace("Bias", lambda x, h: {"h": parameter("b")}, inputs={"x": "H"}, states={"h": "H"})
+    b = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    one = torch.zeros(1, 1, dtype=torch.float64)
+    outputs, final = scan(cell, {"x": one.unsqueeze(0)}, {"b": b}, {"h": one})  # T = B = H = 1
+    assert {tensor.data_ptr() for tensor in (outputs["h"], final["h"])}.isdisjoint({b.data_ptr()})
+    (outputs["h"].sum() + 2 * final["h"].sum()).backward()
+    assert b.grad is not None
+    assert b.grad.tolist() == [3.0]
+
+
+def test_parameters_and_batched_vectors_are_normalised_together() -> None:
+    def step(x, h):
+        first, second = normalise_jointly(parameter("b"), matmul("W", x))
+        return {"h": first * second + tanh(h)}
+
+    cell = trace("Joint", step, inputs={"x": "X"}, states={"h": "H"})
+    p, x = weights(cell), normal(5, 2, 3)
+    outputs, _ = scan(cell, {"x": x}, p, zero(cell))
+    outputs["h"].sum().backward()
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in p.values())
 
 
 @pytest.mark.parametrize(

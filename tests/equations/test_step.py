@@ -1,9 +1,25 @@
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
-from gatewise.equations import Expr, Parameter, Step, input, linear, matmul, parameter, sigmoid, state, tanh, trace
+from gatewise.equations import (
+    Expr,
+    Parameter,
+    Step,
+    fold,
+    input,
+    linear,
+    matmul,
+    parameter,
+    repeat,
+    sigmoid,
+    state,
+    tanh,
+    trace,
+)
 from gatewise.errors import CellError
 
 
@@ -114,3 +130,71 @@ def test_declarations_that_do_not_fit() -> None:
         traced(good, inputs={"x": "X", "h": "H"})
     with pytest.raises(CellError, match=r'observed value "i" = `sigmoid\(1\)` is a scalar'):
         traced(lambda x, h, c: {"h": h, "c": c, "i": sigmoid(1)}, observed=["i"])
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (
+            lambda x, h, c: {"h": h.tanh(), "c": c},
+            r"line \d+ of test_step.py `.*`: AttributeError: .* no attribute 'tanh'",
+        ),
+        (lambda x, h, c: {"h": h @ c, "c": c}, r"line \d+ of test_step.py .* TypeError: unsupported operand .* @"),
+        (
+            lambda x, h, c: {"h": h * len(h), "c": c},
+            r"TypeError: object of type 'Expr' has no len\(\); equations are made",
+        ),
+        (lambda x, h, c: {"h": math.tanh(h), "c": c}, r"`h` was used as a number"),
+        (lambda x, h, c: {"h": torch.tanh(h), "c": c}, r"line \d+ .*TypeError: tanh\(\)"),
+        (lambda x, h, c: {"h": undefined(h), "c": c}, r"NameError: name 'undefined' is not defined"),  # type: ignore  # noqa
+        (lambda x, h, c: {"h": h if h == 0 else c, "c": c}, r"line \d+ .*`h == 0` .* use >= and <="),
+        (lambda x, h, c: {"h": max(h, 0), "c": c}, r"Python asked whether `0 > h` is true|Python asked whether"),
+        (
+            lambda x, h, c: {"h": h.__setitem__(0, c), "c": c},
+            r"line \d+ .*`h` was assigned to in place \(\[0\] = ...\)",
+        ),
+        (lambda x, h, c: {"h": fold(h, "Q") * 1.0 + repeat(fold(h, "Q"), "Q2"), "c": c}, "the widths do not fit"),
+        (lambda x, h, c: {"h": repeat(fold(h, "Q")), "c": c}, r"`fold\(h\)` has the width Q, whose size nothing tells"),
+    ],
+)
+def test_what_numbers_can_do_and_equations_cannot(function, message: str) -> None:
+    with pytest.raises(CellError, match=message):
+        traced(function)
+
+
+def test_statements_that_change_what_is_traced() -> None:
+    def in_place(x, h, c):
+        h[1:] = c
+        return {"h": h, "c": c}
+
+    def loops(x, h, c):
+        while c < 1:
+            c = c + 1
+        return {"h": h, "c": c}
+
+    def walks(x, h, c):
+        return {"h": sum(unit for unit in h), "c": c}
+
+    for function, message in (
+        (in_place, r"line \d+ of test_step.py `h\[1:\] = c`: `h` was assigned to in place .* compute a new one"),
+        (loops, r"line \d+ of test_step.py `while c < 1:`: Python asked whether `c < 1` is true"),
+        (walks, r"line \d+ of test_step.py .*: `h` was indexed with \[0\] or iterated over"),
+    ):
+        with pytest.raises(CellError, match=message):
+            traced(function)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"initial": {"c": "learnt"}}, r"""the state "c" starts at 'learnt'; expected a number or "learned"$"""),
+        ({"initial": {"c": math.nan}}, r'the state "c" starts at nan'),
+        ({"initial": {"c": True}}, r'the state "c" starts at True'),
+        ({"states": {"h": "H", "c": None}}, r'the state "c" has the width None; a state is a vector'),
+        ({"states": {"h": "T", "c": "H"}}, r'the widths "T" and "B" stand for time steps and batch'),
+        ({"inputs": {"@x": "X"}}, r'"@x" is no name of an input or a state'),
+    ],
+)
+def test_declarations_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(CellError, match=message):
+        traced(good, **options)

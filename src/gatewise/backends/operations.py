@@ -102,7 +102,8 @@ def spread(a: Tensor, size: int) -> Tensor:
 
 def rstd(*vectors: Tensor) -> Tensor:
     """One over the standard deviation of all vectors `[..., w]` together `[..., w]`."""
-    return _moments(vectors)[1].expand_as(vectors[0])
+    scale = _moments(vectors)[1]
+    return scale.expand(*scale.shape[:-1], vectors[0].shape[-1])
 
 
 def normalise(*vectors: Tensor) -> list[Tensor]:
@@ -128,7 +129,12 @@ def fold(a: Tensor, size: int) -> Tensor:
     return a.unflatten(-1, (size, -1)).sum(-1)
 
 
-def row(nodes: Sequence[Expr], arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> list[Tensor]:
+def row(node: Expr, arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> Tensor:
+    """An operation that mixes units, by its node in the language; `sizes` is what symbolic widths stand for."""
+    return rows([node], arguments, sizes)[0]
+
+
+def rows(nodes: Sequence[Expr], arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> list[Tensor]:
     """Operations that mix units, by their nodes in the language, which are of one kind and have the same operands."""
     node = nodes[0]
     if node.op in ("repeat", "fold", "spread"):

@@ -58,7 +58,8 @@ def _scan(
     training: bool,
     backend: str,
 ) -> list[Tensor]:
-    return _fresh(forward(text, inputs, parameters, states, reverse, training, backend), *inputs, *states)
+    done = forward(text, inputs, parameters, states, reverse, training, backend)
+    return _fresh(done, *inputs, *parameters, *states)
 
 
 def _fresh(results: Sequence[Tensor], *given: Tensor) -> list[Tensor]:
@@ -149,7 +150,8 @@ def _scan_backward(
     program = program_of(text, wanted_names(text, wanted))
     step, derived = program.step, program.derived
     sizes = _sizes(step, inputs, parameters, states)
-    over_time = dict(zip(program.sequences, sequences, strict=True))
+    # The forward saved for the gradients of all inputs, of which this program may need less.
+    over_time = dict(zip(program_of(text).sequences, sequences, strict=True))
     given = {step.inputs[name]: tensor for name, tensor in zip(step.inputs, inputs, strict=True)}
     given |= over_time
     given |= dict(zip(derived.given.values(), gradients, strict=True))

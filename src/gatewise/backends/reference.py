@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gatewise.backends.call import Call, unsupported_dtype
-from gatewise.backends.operations import TORCH, row
+from gatewise.backends.operations import TORCH, rows
 from gatewise.equations.expr import Expr, weights
 from gatewise.equations.grad import Sum
 from gatewise.equations.schedule import Schedule, Stage
@@ -74,20 +74,20 @@ def execute(
     still = {node: value for node, value in values.items() if node not in schedule.streamed}
     leaves = {name: leaf for name, (leaf, _) in schedule.carried.items()}
     current = {leaf: states[name] for name, leaf in leaves.items()}
-    rows: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
+    collected: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
     for t in range(steps - 1, -1, -1) if backwards else range(steps):
         now = {**still, **current}
         for node, parts in streams:
             now[node] = parts[t]
         for stage in schedule.loop:
             _run(stage, now, constants, sizes)
-        for node, kept in rows.items():
+        for node, kept in collected.items():
             kept.append(now[node])
         for name, (leaf, update) in schedule.carried.items():
             # A parameter or a constant alone has no batch.
             current[leaf] = _value(update, now, constants).expand(batch, states[name].shape[-1])
 
-    for node, kept in rows.items():
+    for node, kept in collected.items():
         values[node] = torch.stack(kept[::-1] if backwards else kept)
     for stage in schedule.after:
         _run(stage, values, constants, sizes)
@@ -163,7 +163,7 @@ def _run(
     if stage.kind == "row":
         for nodes in stage.packs:
             arguments = [_value(arg, values, constants) for arg in nodes[0].args]
-            values.update(zip(nodes, row(nodes, arguments, sizes), strict=True))
+            values.update(zip(nodes, rows(nodes, arguments, sizes), strict=True))
         return
     for node in stage.nodes:
         values[node] = TORCH[node.op](*(_value(arg, values, constants) for arg in node.args))

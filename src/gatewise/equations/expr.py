@@ -32,7 +32,8 @@ class Expr:
             of a joint `normalise`; otherwise None.
         width: the symbolic length of the vector ("H", "X", "P", ...); None for a scalar, which fits every width.
 
-    Arithmetic and order comparisons build new nodes (a comparison gives 1 where true, 0 elsewhere); `==` is identity.
+    Arithmetic and order comparisons build new nodes (a comparison gives 1 where true, 0 elsewhere); `==` between
+    expressions is identity, and with a number an error.
 
     >>> from gatewise.equations import input, sigmoid
     >>> x = input("x")
@@ -118,6 +119,16 @@ class Expr:
 
     def __lt__(self, other: "Expr | float") -> "Expr":
         return pointwise("lt", self, wrap(other))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, float)):
+            raise CellError(
+                f"`{self!r} == {other!r}` (or !=) would compare objects, not values, and equations are traced before "
+                "there are numbers: use >= and <= with where(condition, a, b)"
+            )
+        return self is other
+
+    __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         raise CellError(

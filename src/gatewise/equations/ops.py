@@ -117,8 +117,8 @@ def _operations() -> list[Operation]:
 
 
 def _larger(g: Expr, a: Expr, b: Expr) -> Expr:
-    # The gradient of max(a, b) for a: all of it where a is larger, half of it in a tie.
-    return g * (0.5 * ((a >= b) + (a > b)))
+    # The gradient of max(a, b) for a: all of it where a is larger, half of it in a tie; chosen like that of where.
+    return where(a > b, g, where(a < b, 0.0, 0.5 * g))
 
 
 def neg(a: Expr | float) -> Expr:

@@ -40,8 +40,8 @@ class Stage:
     def __str__(self) -> str:
         if self.kind != "matmul":
             return f"{self.kind} {len(self.nodes)}"
-        # Products that share their operands stand behind commas, terms of one product between plus signs.
-        return f"matmul {' | '.join(','.join('+'.join(weights(node)) for node in pack) for pack in self.packs)}"
+        # Between commas products of one operand, which are one packed product; between plus signs the terms of a sum.
+        return f"matmul {'; '.join(','.join('+'.join(weights(node)) for node in pack) for pack in self.packs)}"
 
 
 @dataclass(frozen=True, eq=False)

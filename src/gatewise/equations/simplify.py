@@ -1,4 +1,4 @@
-"""Simplification: expressions with the same values (up to the sign of zero), and fewer operations.
+"""Simplification: expressions with the same values (up to rounding and the sign of zero), and fewer operations.
 
 Nothing here changes what a NaN or an infinity does: `0 * a` stays, because it is not 0 for every `a`.
 """
@@ -52,17 +52,26 @@ def _add(node: Expr, a: Expr, b: Expr) -> Expr:
         return _rule(pointwise("sub", a, b.args[0]))
     if a.op == "neg":
         return _rule(pointwise("sub", b, a.args[0]))
-    if a.op == b.op == "matmul_t":
-        return _joined(a, b)
-    # `(other + product) + product`: sums are built term by term.
-    if a.op == "add" and a.args[1].op == b.op == "matmul_t":
-        return pointwise("add", a.args[0], _joined(a.args[1], b))
+    if b.op == "matmul_t":
+        rest, product = _split(a)
+        if product is not None:
+            joined = intern("matmul_t", (*product.args, *b.args), (*weights(product), *weights(b)), b.width)
+            return joined if rest is None else pointwise("add", rest, joined)
     return node
 
 
-def _joined(a: Expr, b: Expr) -> Expr:
-    """The sum of two products of transposed matrices, as one node."""
-    return intern("matmul_t", (*a.args, *b.args), (*weights(a), *weights(b)), a.width)
+def _split(total: Expr) -> tuple[Expr | None, Expr | None]:
+    """A sum without its product of transposed matrices, and that product; None where there is nothing."""
+    if total.op == "matmul_t":
+        return None, total
+    if total.op != "add":
+        return total, None
+    first, second = total.args
+    rest, product = _split(second)
+    if product is not None:
+        return first if rest is None else pointwise("add", first, rest), product
+    rest, product = _split(first)
+    return (second if rest is None else pointwise("add", rest, second)), product
 
 
 def _sub(node: Expr, a: Expr, b: Expr) -> Expr:
@@ -101,9 +110,13 @@ def _neg(node: Expr, a: Expr) -> Expr:
 
 
 def _where(node: Expr, condition: Expr, a: Expr, b: Expr) -> Expr:
+    chosen = node
     if isinstance(condition.attr, float):
-        return a if condition.attr != 0 else b
-    return a if a is b else node
+        chosen = a if condition.attr != 0 else b
+    elif a is b:
+        chosen = a
+    # One number in place of a vector is not the same to what sums over the vector.
+    return chosen if chosen.width == node.width else node
 
 
 _RULES = {"add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "where": _where}

@@ -151,12 +151,25 @@ def trace(
     widths = [*inputs.values(), *states.values()]
     if "T" in widths or "B" in widths:
         raise CellError(f'{name}: the widths "T" and "B" stand for time steps and batch; give this one another name')
+    for key, value in (initial or {}).items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+        if value != "learned" and not number:
+            raise CellError(f'{name}: the state "{key}" starts at {value!r}; expected a number or "learned"')
+    for key, width in states.items():
+        if not isinstance(width, str):
+            raise CellError(f'{name}: the state "{key}" has the width {width!r}; a state is a vector, for instance "H"')
     input_leaves = {key: input(key, width) for key, width in inputs.items()}
     state_leaves = {key: state(key, width) for key, width in states.items()}
     try:
         returned = function(**input_leaves, **state_leaves)
     except CellError as error:
         raise CellError(f"{name}.step{_line(error)}: {error}") from error
+    except (TypeError, AttributeError, NameError) as error:
+        # What a number or a tensor can do and an expression cannot: len(h), h.tanh(), torch.tanh(h), x @ h, ...
+        raise CellError(
+            f"{name}.step{_line(error)}: {type(error).__name__}: {error}; equations are made of the inputs, the "
+            "states, numbers and the functions of gatewise.equations"
+        ) from error
     values = _returned(name, returned, states, observed)
     updates = {key: values[key] for key in states}
     seen = {key: values[key] for key in observed if key in values}
@@ -171,20 +184,28 @@ def trace(
             raise CellError(f'{name}.step: the observed value "{key}" = `{excerpt(expr)}` is a scalar, not a vector')
     order = topological([*seen.values(), *updates.values()])
     _check_leaves(name, order, input_leaves, state_leaves)
+    trained = parameters(name, order)
+    sized = {*inputs.values(), *states.values(), *(width for each in trained.values() for width in each.shape)}
+    for node in order:
+        if node.width not in sized and node.width is not None:
+            raise CellError(
+                f"{name}.step: `{excerpt(node)}` has the width {node.width}, whose size nothing tells: no input, state "
+                "or parameter has it"
+            )
     return Step(
         name=name,
         inputs=input_leaves,
         states=state_leaves,
         updates=updates,
         observed=seen,
-        parameters=parameters(name, order),
+        parameters=trained,
         initial={key: (initial or {}).get(key, 0.0) for key in states},
         output=output,
         undifferentiated=frozenset(undifferentiated),
     )
 
 
-def _line(error: CellError) -> str:
+def _line(error: Exception) -> str:
     """Where in the cell's own code an error arose: the innermost line outside of the language, if there is one."""
     language = Path(__file__).parent
     for frame in reversed(extract_tb(error.__traceback__)):

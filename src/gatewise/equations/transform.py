@@ -109,7 +109,8 @@ def layer_norm(step: Step, cell_state: str | None = None) -> Step:
     """Net inputs that are normalised: Ba, Kiros & Hinton (2016), Layer Normalization, eqs. 20-22.
 
     The products with one operand (`W x` of all gates, `U h` of all gates) are normalised together, as one long vector;
-    each has a gain `gain_WEIGHT`. Deviation: one bias in place of the paper's three, of which only the sum acts.
+    each has a gain `gain_WEIGHT`. A product that is a state's new value as it is (a projection) is no net input.
+    Deviation: one bias in place of the paper's three, of which only the sum acts.
 
     Args:
         step: the step.
@@ -119,21 +120,21 @@ def layer_norm(step: Step, cell_state: str | None = None) -> Step:
     order = topological(_roots(step))
     packs: dict[Expr, list[Expr]] = {}
     for node in order:
-        if node.op == "matmul":
+        if node.op == "matmul" and node not in step.updates.values():
             packs.setdefault(node.args[0], []).append(node)
     pack_of = {node: pack for pack in packs.values() for node in pack}
     new = step.updates[cell_state] if cell_state is not None else None
     done: dict[Expr, Expr] = {}
     for node in order:
         args = tuple(done[arg] for arg in node.args)
-        if node.op == "matmul":
+        if node in pack_of:
             pack = [intern("matmul", args, product.attr, product.width) for product in pack_of[node]]
             by_width = [product for product in pack if product.width == node.width]
             own = intern("matmul", args, node.attr, node.width)
             part = normalise_jointly(*by_width)[by_width.index(own)]
             done[node] = part * parameter(f"gain_{node.attr}", node.width)
             continue
-        if new in node.args and not any(arg.op == "parameter" for arg in node.args):
+        if new is not None and new in node.args and not any(arg.op == "parameter" for arg in node.args):
             normal = normalise(done[new]) * parameter(f"gain_{cell_state}", new.width)
             normal = normal + parameter(f"shift_{cell_state}", new.width)
             args = tuple(normal if arg is new else done[arg] for arg in node.args)
@@ -144,22 +145,40 @@ def layer_norm(step: Step, cell_state: str | None = None) -> Step:
 def clip_gradient(step: Step, bound: float) -> Step:
     """Net inputs whose gradient is clipped to ±`bound`: Graves (2013), Generating Sequences With RNNs, section 2.1.
 
-    A net input is a sum with a matrix product in it, as a whole: what enters a gate or the block input.
+    A net input is a sum with a matrix product (normalised and scaled, or as it is) in it, as a whole: what enters a
+    gate or the block input, and not the projection that a state is.
 
     Raises:
-        CellError: the bound is not a positive number.
+        CellError: the bound is not a positive number, or there is no net input.
     """
     order = topological(_roots(step))
-    sums = {node for node in order if node.op == "matmul"}
+    larger = {
+        node
+        for node in order
+        if node.op in ("add", "sub", "normalise")
+        or (node.op == "mul" and any(arg.op == "parameter" for arg in node.args))
+    }
+    net: set[Expr] = set()
+    used: set[Expr] = set()  # by something else than a larger net input
     for node in order:
-        if node.op in ("add", "sub") and any(arg in sums for arg in node.args):
-            sums.add(node)
-    parts = {arg for node in order if node in sums and node.op != "matmul" for arg in node.args}
+        if node.op == "matmul" or (node in larger and any(arg in net for arg in node.args)):
+            net.add(node)
+        if node not in net or node.op == "matmul":
+            used.update(node.args)
+    clipped: set[Expr] = set()
+    for node in order:
+        # What is made of clipped net inputs alone is none any more.
+        if node.op != "matmul" and node in net and not any(arg in net and arg not in clipped for arg in node.args):
+            net.remove(node)
+        if node in net and node in used:
+            clipped.add(node)
+    if not clipped:
+        raise CellError(f"clip_gradient: {step.name} has no net inputs: nothing but a sum reads its matrix products")
     done: dict[Expr, Expr] = {}
     for node in order:
         args = tuple(done[arg] for arg in node.args)
         new = node if args == node.args else intern(node.op, args, node.attr, node.width)
-        done[node] = clip_grad(new, bound) if node in sums and node not in parts else new
+        done[node] = clip_grad(new, bound) if node in clipped else new
     return _with(step, replaced=done)
 
 

@@ -205,8 +205,6 @@ class RecurrentCore(nn.Module):
         x, lengths = sequences.padded()
         x, parameters, states = self._cast(x, states)
         valid = None if lengths is None else valid_steps(lengths, x)
-        if valid is not None:
-            x = without_padding(x, valid)
         marks = None if resets is None else directed(resets, x, self.directions)
         finals: States = []
         alls: States = []
@@ -214,6 +212,8 @@ class RecurrentCore(nn.Module):
             for layer in range(self.num_layers if layers is None else layers):
                 if layer > 0:
                     x = self._drop(x, layer, draw)
+                if valid is not None:
+                    x = without_padding(x, valid)
                 outputs: list[Tensor] = []
                 for direction in range(self.directions):
                     number = layer * self.directions + direction
@@ -292,10 +292,10 @@ class RecurrentCore(nn.Module):
         layer, _ = self.scans[number]
         x, lengths = sequences.padded()
         valid = None if lengths is None else valid_steps(lengths, x)
-        if valid is not None:
-            x = without_padding(x, valid)
         if layer > 0:
             x, _, _ = self._run(sequences, states, layers=layer)
+        if valid is not None:
+            x = without_padding(x, valid)
         given = None if states is None else states[number]
         return self._scan(number, x, self.stored(number), given, valid, None, False, None, {}, "reference", names)[2]
 

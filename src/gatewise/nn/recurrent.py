@@ -208,6 +208,8 @@ class Recurrent(RecurrentCore):
             if name not in inputs:
                 raise DataError(f'the cell needs the input "{name}" [T, B, {size}]: give {name}=')
             value = inputs[name]
+            if not isinstance(value, Tensor):
+                raise DataError(f'expected the input "{name}" to be a Tensor, got {type(value).__name__}')
             if sequences.packed is None and sequences.unbatched and value.dim() == 2 and value.shape[0] == steps:
                 whole = value.unsqueeze(1)
             elif value.dim() == 2 and list(value.shape) == [batch, size]:
@@ -232,15 +234,18 @@ class Recurrent(RecurrentCore):
             )
         data, found = sequences.data, []
         for layer, (given, step, sizes) in enumerate(zip(states, self._steps, self._sizes, strict=True)):
-            if set(given) != set(step.states):
+            if not isinstance(given, Mapping) or set(given) != set(step.states):
+                came = ", ".join(map(str, given)) if isinstance(given, Mapping) else type(given).__name__
                 raise DataError(
-                    f"expected the states of layer {layer} to be {', '.join(step.states)}, "
-                    f"got {', '.join(given) or 'none'}"
+                    f"expected the states of layer {layer} to be a mapping of {', '.join(step.states)}, "
+                    f"got {came or 'an empty one'}"
                 )
             for name, leaf in step.states.items():
                 size = sizes[str(leaf.width)]
                 batch = [] if sequences.unbatched else [sequences.batch]
                 expected = [self.directions, *batch, size]
+                if not isinstance(given[name], Tensor):
+                    raise DataError(f"expected the state {name} of layer {layer} to be a Tensor, got {given[name]!r}")
                 if list(given[name].shape) != expected or given[name].dtype != data.dtype:
                     raise DataError(
                         f"expected the state {name} of layer {layer} to be [D, B, w] = {expected} of {data.dtype}, got "

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gatewise.equations import Step, transform
 from gatewise.equations.expr import topological
-from gatewise.errors import ConfigurationError
+from gatewise.errors import ConfigurationError, nearest
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def options(
     rates = dict(zoneout) if isinstance(zoneout, Mapping) else dict.fromkeys(step.states, zoneout)
     for name, rate in rates.items():
         check_rate(f"zoneout of {name}", rate)
+        if name not in step.states:
+            raise ConfigurationError(f'zoneout: {step.name} has no state "{name}"; {nearest(str(name), step.states)}')
     rates = {name: float(rate) for name, rate in rates.items() if rate > 0}
     for name, rate in (
         ("recurrent_dropout", recurrent_dropout),
