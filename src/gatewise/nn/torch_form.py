@@ -15,6 +15,7 @@ from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn.core import RecurrentCore, States
 from gatewise.nn.sequences import Lengths, Resets, Sequences
+from gatewise.nn.variants import Options
 
 Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declaration
 
@@ -149,6 +150,11 @@ class TorchForm(RecurrentCore):
         return self._observe(sequences, apart, layer * self.directions + int(reverse), names)
 
     @property
+    def options(self) -> Options:
+        """Regularisation inside the recurrence, the same in all layers."""
+        return self._options[0]
+
+    @property
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction, in torch's order."""
         return [[getattr(self, full) for full in names.values()] for names in self._names]
@@ -227,7 +233,7 @@ class TorchForm(RecurrentCore):
 
     def _arguments(self, first: Mapping[str, tuple[Any, Any]], switches: Mapping[str, tuple[Any, Any]]) -> str:
         """The arguments that differ from their defaults, given as pairs of value and default."""
-        chosen = self._options[0]
+        chosen = self.options
         rates = dict(chosen.zoneout)
         same = len(set(rates.values())) == 1 and len(rates) == len(self._steps[0].states)
         zoneout = next(iter(rates.values())) if same else rates
