@@ -12,10 +12,11 @@ from gatewise.version import __version__
 
 if TYPE_CHECKING:
     from gatewise import cells as cells
+    from gatewise import testing as testing
     from gatewise.nn import GRU, LSTM, RNN, Recurrent
     from gatewise.tasks import Classifier, Forecaster, load
 
-__all__ = ["GRU", "LSTM", "RNN", "Classifier", "Forecaster", "Recurrent", "__version__", "cells", "load"]
+__all__ = ["GRU", "LSTM", "RNN", "Classifier", "Forecaster", "Recurrent", "__version__", "cells", "load", "testing"]
 
 # Looked up on first use: `gatewise --help` has no need to wait for torch.
 _HOMES = {
@@ -30,8 +31,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "cells":
-        return import_module("gatewise.cells")
+    if name in ("cells", "testing"):
+        return import_module(f"gatewise.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'gatewise' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -6,7 +6,7 @@ Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, L la
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,8 @@ class RecurrentCore(nn.Module):
         device: of the parameters.
         dtype: of the parameters.
     """
+
+    torchs_form: ClassVar[bool] = False  # whether parameters are stored as torch stores them
 
     def __init__(
         self,
@@ -436,6 +438,7 @@ class RecurrentCore(nn.Module):
             sizes=tuple(sorted(self._sizes[0].items())),
             ragged=sequences.ragged,
             extras=extras if len(kinds) == 1 else (*extras, "layers of different cells"),
+            torchs_form=self.torchs_form,
         )
 
     def _choose(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Choice:

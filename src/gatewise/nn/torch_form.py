@@ -22,6 +22,7 @@ Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declarat
 class TorchForm(RecurrentCore):
     """A stack of equal layers that is called as torch's are."""
 
+    torchs_form = True
     hidden_size: int
     bias: bool
     cell: Cell
