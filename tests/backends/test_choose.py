@@ -60,5 +60,5 @@ def test_a_layer_of_any_cell_stores_parameters_as_the_equations_name_them() -> N
         layer = Recurrent(cell, 3, 4)
         assert layer(x)[0].shape == (5, 2, 4)
         assert "torch: cannot: torch's fused calls need parameters in torch's form" in layer.explain(x)
-        with pytest.raises(ConfigurationError, match="use gatewise.LSTM, GRU or RNN, not Recurrent"):
+        with pytest.raises(ConfigurationError, match=r"use gatewise.LSTM, GRU or RNN, not Recurrent"):
             Recurrent(cell, 3, 4, backend="torch")(x)
