@@ -179,7 +179,8 @@ class TorchForm(RecurrentCore):
             or len(parts) != len(names)
             or not all(isinstance(part, Tensor) for part in parts)
         ):
-            raise DataError(f"expected hx to be {listing}, got {type(hx).__name__}")
+            count = f" of {len(parts)}" if isinstance(hx, (tuple, list)) else ""
+            raise DataError(f"expected hx to be {listing}, got {type(hx).__name__}{count}")
         count = len(self.scans)
         for name, part in zip(names, parts, strict=True):
             size = sizes[str(step.states[name].width)]
