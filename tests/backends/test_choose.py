@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from gatewise.backends import BACKENDS, Call, choose
-from gatewise.cells import LSTM, Cell, State
+from gatewise.cells import GRU, LSTM, Cell, Elman, State
 from gatewise.equations import linear, tanh
 from gatewise.errors import ConfigurationError
+from gatewise.nn import Recurrent
 
 
 class Own(Cell):
@@ -51,3 +52,13 @@ def test_a_backend_asked_for_by_name_that_cannot_run_says_why() -> None:
         choose("auto", replace(CALL, dtype=torch.int64))
     with pytest.raises(ConfigurationError, match="backend='torhc' is not known; did you mean \"torch\""):
         choose("torhc", CALL)
+
+
+def test_a_layer_of_any_cell_stores_parameters_as_the_equations_name_them() -> None:
+    x = torch.zeros(5, 2, 3)
+    for cell in (LSTM(), GRU(), Elman()):
+        layer = Recurrent(cell, 3, 4)
+        assert layer(x)[0].shape == (5, 2, 4)
+        assert "torch: cannot: torch's fused calls need parameters in torch's form" in layer.explain(x)
+        with pytest.raises(ConfigurationError, match=r"use gatewise.LSTM, GRU or RNN, not Recurrent"):
+            Recurrent(cell, 3, 4, backend="torch")(x)

@@ -22,6 +22,7 @@ class Call:
         sizes: what the symbolic widths stand for, as sorted pairs, for instance `(("H", 5), ("X", 3))`.
         ragged: whether the sequences have lengths of their own.
         extras: what else the call asks for, in words: masks, resets, states over time, tracing.
+        torchs_form: whether parameters are stored as torch stores them.
     """
 
     cell: Cell
@@ -32,6 +33,7 @@ class Call:
     sizes: tuple[tuple[str, int], ...]
     ragged: bool = False
     extras: tuple[str, ...] = ()
+    torchs_form: bool = True
 
     def __str__(self) -> str:
         widths = ", ".join(f"{name}={size}" for name, size in self.sizes)

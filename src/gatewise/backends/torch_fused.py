@@ -66,6 +66,8 @@ def supports(call: Call) -> str | None:
         plain = any(type(cell) is type(call.cell) for cell in _CALLS)
         what = f"this {name}: {call.cell!r}" if plain else name
         return f"torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells, not {what}"
+    if not call.torchs_form:
+        return "torch's fused calls need parameters in torch's form: use gatewise.LSTM, GRU or RNN, not Recurrent"
     if call.extras:
         return f"torch's fused calls know nothing of {' and '.join(call.extras)}"
     if call.device not in DEVICES:

@@ -1,7 +1,7 @@
 """The LSTM with forget gate and everything that can be switched on in it, and the variants published by a name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from gatewise.cells.cell import Cell, Declaration, Observed, State
@@ -63,6 +63,10 @@ class LSTM(Cell):
     i, f, z, o = Observed(), Observed(), Observed(), Observed()
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise CellError(f"{field.name}={value!r} must be True or False")
         size = self.cells_per_block
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise CellError(f"cells_per_block={size!r} must be a whole number of at least 1")

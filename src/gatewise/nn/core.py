@@ -6,7 +6,7 @@ Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, L la
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +56,8 @@ class RecurrentCore(nn.Module):
         dtype: of the parameters.
     """
 
+    torchs_form: ClassVar[bool] = False  # whether parameters are stored as torch stores them
+
     def __init__(
         self,
         cells: Sequence[Cell],
@@ -103,11 +105,16 @@ class RecurrentCore(nn.Module):
         self._sizes: list[dict[str, int]] = []
         self._layouts: list[Layout] = []
         self._options: list[variants.Options] = []
+        check_widths(widths)
         width = input_size
         for cell, hidden in zip(cells, hidden_sizes, strict=True):
             step = with_learned_states(cell.trace()) if learned_state else cell.trace()
             used = step.widths()
-            further = {**cell.widths(hidden), **{name: size for name, size in (widths or {}).items() if name in used}}
+            follows = cell.widths(hidden)
+            known = [name for name in widths or {} if name in follows]
+            if known:
+                raise ConfigurationError(f"widths: {known[0]} of {step.name} follows from hidden_size; leave it out")
+            further = {**follows, **{name: size for name, size in (widths or {}).items() if name in used}}
             sizes = sizes_of(step, width, hidden, further)
             check_initialisation(cell, step, forget_bias, expected_lag)
             self._steps.append(step)
@@ -396,16 +403,25 @@ class RecurrentCore(nn.Module):
             return None
         if seed is None:
             seed = torch.randint(0, 2**63 - 1, ())
-        elif isinstance(seed, bool) or (isinstance(seed, int) and not 0 <= seed < 2**63):
+        elif not isinstance(seed, Tensor) and (
+            isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63
+        ):
             raise ConfigurationError(f"mask_seed={seed!r} must be a whole number from 0 to 2**63 - 1")
+        check_size("first_step", step, least=0)
         device = sequences.data.device
         drawn = torch.as_tensor(seed, dtype=torch.int64).to(device)
         if numbers is None:
             numbers = torch.arange(sequences.batch, device=device)
-        elif numbers.shape != (sequences.batch,) or numbers.dtype.is_floating_point:
+        elif (
+            not isinstance(numbers, Tensor)
+            or numbers.shape != (sequences.batch,)
+            or numbers.dtype.is_floating_point
+            or numbers.dtype == torch.bool
+        ):
+            came = f"{numbers.dtype} of shape {list(numbers.shape)}" if isinstance(numbers, Tensor) else repr(numbers)
             raise DataError(
-                f"expected sequence_ids to be {sequences.batch} whole numbers, one for each sequence of the batch, got "
-                f"{numbers.dtype} of shape {list(numbers.shape)}"
+                f"expected sequence_ids to be a tensor of {sequences.batch} whole numbers, one for each sequence of "
+                f"the batch, got {came}"
             )
         return Draw(drawn, numbers.to(device, torch.int64), step)
 
@@ -439,7 +455,7 @@ class RecurrentCore(nn.Module):
         if len(set(self.cells)) > 1:
             extras = (*extras, "layers of different cells")
         sizes = tuple(sorted(self._sizes[0].items()))
-        return Call(self.cells[0], device, dtype, steps, batch, sizes, ragged, extras)
+        return Call(self.cells[0], device, dtype, steps, batch, sizes, ragged, extras, self.torchs_form)
 
     def _choose(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Choice:
         return choose(self.backend, self._call(sequences, extras))
@@ -486,6 +502,23 @@ def directed(resets: Tensor, x: Tensor, directions: int) -> list[Tensor]:
     forward = resets.to(x.device).unsqueeze(-1).to(x.dtype)
     backward = torch.cat([forward[1:], torch.zeros_like(forward[:1])])
     return [forward, backward][:directions]
+
+
+def check_widths(widths: object) -> None:
+    """Fail unless `widths` gives sizes to widths that nothing else gives a size.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    if widths is None:
+        return
+    if not isinstance(widths, Mapping):
+        raise ConfigurationError(f"widths={widths!r} must be a mapping from symbolic widths to sizes")
+    for name, size in widths.items():
+        if name in ("X", "H"):
+            argument = "input_size" if name == "X" else "hidden_size"
+            raise ConfigurationError(f"widths: the size of {name} is {argument}; leave it out")
+        check_size(f"widths[{name!r}]", size, least=1)
 
 
 def check_size(name: str, value: object, least: int) -> None:

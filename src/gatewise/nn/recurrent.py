@@ -83,6 +83,8 @@ class Recurrent(RecurrentCore):
     ) -> None:
         if num_layers is not None:
             check_size("num_layers", num_layers, least=1)
+        if isinstance(cell, str):
+            raise ConfigurationError(f"expected a cell, got {cell!r}; write gatewise.cells.get({cell!r})()")
         many = [len(given) for given in (cell, hidden_size) if isinstance(given, Sequence)]
         layers = num_layers if num_layers is not None else many[0] if many else 1
         if any(count != layers for count in many) or layers == 0:
@@ -189,9 +191,6 @@ class Recurrent(RecurrentCore):
             ", bidirectional=True" if self.bidirectional else ""
         )
 
-    def _extras(self, resets: Tensor | None, everything: bool) -> tuple[str, ...]:
-        return ("parameters stored gate by gate", *super()._extras(resets, everything))
-
     def _further(self, inputs: Mapping[str, Tensor], sequences: Sequences) -> dict[str, Tensor]:
         """The cells' further inputs `[T, B, w]`, checked."""
         declared: dict[str, int] = {}
@@ -229,9 +228,8 @@ class Recurrent(RecurrentCore):
         if states is None:
             return None
         if not isinstance(states, (list, tuple)) or len(states) != self.num_layers:
-            raise DataError(
-                f"expected states to be a list of {self.num_layers} mappings, one a layer, got {type(states).__name__}"
-            )
+            came = f"{type(states).__name__}{f' of {len(states)}' if isinstance(states, (list, tuple)) else ''}"
+            raise DataError(f"expected states to be a list of {self.num_layers} mappings, one a layer, got {came}")
         data, found = sequences.data, []
         for layer, (given, step, sizes) in enumerate(zip(states, self._steps, self._sizes, strict=True)):
             if not isinstance(given, Mapping) or set(given) != set(step.states):

@@ -164,7 +164,13 @@ def check_resets(resets: Resets, sequences: Sequences, *, layer: object) -> Tens
         DataError: not booleans, or not one for each step and sequence.
     """
     steps, batch = sequences.steps, sequences.batch
-    given = resets if isinstance(resets, Tensor) else torch.as_tensor(np.asarray(resets))
+    if isinstance(resets, Tensor):
+        given = resets
+    else:
+        try:
+            given = torch.from_numpy(np.array(resets))
+        except (TypeError, ValueError) as error:  # rows of different lengths, or no numbers at all
+            raise DataError(f"{layer}: expected resets to be booleans [T, B], got {resets!r} ({error})") from error
     expected = [steps] if sequences.unbatched else [batch, steps] if sequences.batch_first else [steps, batch]
     form = "[T]" if sequences.unbatched else "[B, T]" if sequences.batch_first else "[T, B]"
     if given.dtype != torch.bool:

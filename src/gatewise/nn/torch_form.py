@@ -23,6 +23,7 @@ Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declarat
 class TorchForm(RecurrentCore):
     """A stack of equal layers that is called as torch's are."""
 
+    torchs_form = True
     hidden_size: int
     bias: bool
     cell: Cell
@@ -190,7 +191,8 @@ class TorchForm(RecurrentCore):
             or len(parts) != len(names)
             or not all(isinstance(part, Tensor) for part in parts)
         ):
-            raise DataError(f"expected hx to be {listing}, got {type(hx).__name__}")
+            count = f" of {len(parts)}" if isinstance(hx, (tuple, list)) else ""
+            raise DataError(f"expected hx to be {listing}, got {type(hx).__name__}{count}")
         count = len(self.scans)
         for name, part in zip(names, parts, strict=True):
             size = sizes[str(step.states[name].width)]
