@@ -7,8 +7,8 @@ OUT ?= demo
 .PHONY: demo test check format clean
 .DELETE_ON_ERROR:
 
-# Made anew only when the dependencies change; the package itself is installed editable.
-$(VENV)/.installed: pyproject.toml constraints.txt
+# Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
+$(VENV)/.installed: pyproject.toml constraints.txt CMakeLists.txt $(wildcard cpp/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@

@@ -25,25 +25,27 @@ CALL = Call(LSTM(), "cpu", torch.float32, steps=7, batch=2, sizes=(("H", 5), ("X
 
 
 def test_auto_takes_the_first_that_can() -> None:
-    assert list(BACKENDS) == ["torch", "reference"]
+    assert list(BACKENDS) == ["torch", "cpu", "reference"]
     assert choose("auto", CALL).backend == "torch"
-    assert choose("auto", replace(CALL, cell=Own())).backend == "reference"
-    assert choose("auto", replace(CALL, cell=Tweaked())).backend == "reference"
+    assert choose("auto", replace(CALL, cell=Own())).backend == "cpu"
+    assert choose("auto", replace(CALL, cell=Tweaked())).backend == "cpu"
+    assert choose("auto", replace(CALL, cell=Own(), dtype=torch.bfloat16)).backend == "reference"
     assert choose("auto", replace(CALL, device="meta")).backend == "reference"
     assert choose("reference", CALL).backend == "reference"
 
 
 def test_the_reason_is_printed() -> None:
     assert str(choose("auto", replace(CALL, cell=Own()))).splitlines() == [
-        'backend: reference (the first of "auto" that can)',
+        'backend: cpu (the first of "auto" that can)',
         "  torch: cannot: torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells, not Own",
-        "  reference: runs the call",
+        "  cpu: runs the call",
+        '  reference: could run the call; it comes later in the order of "auto"',
     ]
     assert "  torch: could run the call; it was not asked for" in str(choose("reference", CALL)).splitlines()
 
 
 def test_a_backend_asked_for_by_name_that_cannot_run_says_why() -> None:
-    what = r'"torch" cannot run Own of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Own; these can: ref'
+    what = r'"torch" cannot run Own of T=7, B=2, H=5, X=3, with lengths, float32 on cpu: .*not Own; these can: cpu, ref'
     with pytest.raises(ConfigurationError, match=what):
         choose("torch", replace(CALL, cell=Own()))
     with pytest.raises(

@@ -208,7 +208,7 @@ def test_doctor_names_versions_backends_threads_and_devices(gatewise: Program) -
     assert found["packages"]["torch"].startswith("2.")
     assert found["threads"]["torch"] >= 1
     assert found["devices"][0]["name"] == "cpu"
-    assert found["backends"]["cpu"] == {"torch": None, "reference": None}
+    assert found["backends"]["cpu"] == {"torch": None, "cpu": None, "reference": None}
     told = gatewise("doctor").out
     for text in (found["python"], found["packages"]["torch"], "backend torch on cpu", "threads"):
         assert text in told

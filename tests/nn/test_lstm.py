@@ -157,6 +157,7 @@ def test_explain_names_the_backend_and_the_others() -> None:
         "LSTMP of T=6, B=2, H=5, P=2, X=3, with lengths, float64 on cpu",
         "backend: reference (asked for by name)",
         "  torch: could run the call; it was not asked for",
+        "  cpu: could run the call; it was not asked for",
         "  reference: runs the call",
     ]
 

@@ -317,7 +317,7 @@ def test_zoneout_keeps_the_named_share_and_mixes_in_evaluation() -> None:
     plain.load_state_dict(recurrent.state_dict())
     _, (_, full) = plain(x, (h, c))
     kept = new == 3
-    assert torch.equal(new[~kept], full[~kept])
+    assert_close(new[~kept], full[~kept], 1)
     _, (_, mixed) = recurrent.eval()(x, (h, c))
     assert_close(mixed, 0.25 * c + 0.75 * full, 1)
 

@@ -1,4 +1,4 @@
-"""Who executes a cell over a sequence: `reference` (any cell), `torch` (torch's fused call); `choose` says which."""
+"""Who executes a cell over a sequence: torch's fused call, the compiled core, the reference; `choose` says which."""
 
 from gatewise.backends.call import Call
 from gatewise.backends.choose import BACKENDS, Choice, check_backend, choose

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from gatewise.backends import reference, torch_fused
+from gatewise.backends import cpu, reference, torch_fused
 from gatewise.backends.call import Call
 from gatewise.errors import ConfigurationError, nearest
 
 # In the order in which "auto" tries them: torch's fused call is the faster wherever it computes the cell.
 BACKENDS: Mapping[str, Callable[[Call], str | None]] = MappingProxyType(
-    {"torch": torch_fused.supports, "reference": reference.supports}
+    {"torch": torch_fused.supports, "cpu": cpu.supports, "reference": reference.supports}
 )
 
 
@@ -72,6 +72,7 @@ def choose(requested: str, call: Call) -> Choice:
     >>> print(choose("auto", call))
     backend: torch (the first of "auto" that can)
       torch: runs the call
+      cpu: ...
       reference: could run the call; it comes later in the order of "auto"
     """
     check_backend(requested)

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatewise.backends import reference
+from gatewise.backends import cpu, reference
 from gatewise.equations import Step
 from gatewise.equations.program import Program, compile
 from gatewise.equations.text import dumps, loads
 
-EXECUTE = {"reference": reference.execute}
+EXECUTE = {"cpu": cpu.execute, "reference": reference.execute}
 
 
 @lru_cache(maxsize=256)

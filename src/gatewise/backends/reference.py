@@ -6,7 +6,7 @@ run under autograd, the result is differentiable any number of times.
 Legend: T steps, B batch, w the width of a vector (X, H, P, ...).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,7 @@ def execute(
     shape: tuple[int, int],
     backwards: bool = False,
     groups: int | None = None,
+    loop: "Callable[[Frame], Looped] | None" = None,
 ) -> Executed:
     """Run a schedule over a batch of sequences.
 
@@ -61,34 +62,16 @@ def execute(
         shape: T and B.
         backwards: let the loop run from the last time step to the first.
         groups: sum parameters' gradients over each of this many equal parts of the batch for itself.
+        loop: what runs the loop over time; by default torch operations.
     """
     steps, batch = shape
     values = dict(given)
     example = next(iter([*states.values(), *given.values(), *parameters.values()]))
-    constants = _Constants(parameters, example)
+    constants = Constants(parameters, example)
     for stage in schedule.before:
         _run(stage, values, constants, sizes)
-
-    # unbind, not indexing: the backward of `value[t]` writes a whole sequence for each step, T^2 in all.
-    streams = [(node, values[node].unbind(0)) for node in schedule.streamed]
-    still = {node: value for node, value in values.items() if node not in schedule.streamed}
-    leaves = {name: leaf for name, (leaf, _) in schedule.carried.items()}
-    current = {leaf: states[name] for name, leaf in leaves.items()}
-    collected: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
-    for t in range(steps - 1, -1, -1) if backwards else range(steps):
-        now = {**still, **current}
-        for node, parts in streams:
-            now[node] = parts[t]
-        for stage in schedule.loop:
-            _run(stage, now, constants, sizes)
-        for node, kept in collected.items():
-            kept.append(now[node])
-        for name, (leaf, update) in schedule.carried.items():
-            # A parameter or a constant alone has no batch.
-            current[leaf] = _value(update, now, constants).expand(batch, states[name].shape[-1])
-
-    for node, kept in collected.items():
-        values[node] = torch.stack(kept[::-1] if backwards else kept)
+    looped = (loop or _loop)(Frame(schedule, values, constants, states, sizes, shape, backwards))
+    values.update(looped.kept)
     for stage in schedule.after:
         _run(stage, values, constants, sizes)
     results = [
@@ -100,10 +83,71 @@ def execute(
         part = _sum(term, values, constants, shape, sizes, groups)
         known = sums.get(term.parameter)
         sums[term.parameter] = part if known is None else known + part
-    return Executed(results, {name: current[leaf] for name, leaf in leaves.items()}, sums)
+    return Executed(results, looped.final, sums)
 
 
-class _Constants(dict[Expr, Tensor]):
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What the loop over time of a schedule finds.
+
+    Attributes:
+        schedule: of which it is the loop.
+        values: everything over time from outside and from before the loop.
+        constants: what does not change over time.
+        states: each carried state `[B, w]` before the first turn.
+        sizes: what symbolic widths stand for.
+        shape: T and B.
+        backwards: whether it runs from the last time step to the first.
+    """
+
+    schedule: Schedule
+    values: Mapping[Expr, Tensor]
+    constants: "Constants"
+    states: Mapping[str, Tensor]
+    sizes: Mapping[str, int]
+    shape: tuple[int, int]
+    backwards: bool
+
+    def value(self, node: Expr) -> Tensor:
+        """The value of an expression from outside the loop."""
+        return _value(node, self.values, self.constants)
+
+
+@dataclass(frozen=True, eq=False)
+class Looped:
+    """What a loop gives: the values `[T, B, w]` of `schedule.kept`, and each state `[B, w]` after the last turn."""
+
+    kept: dict[Expr, Tensor]
+    final: dict[str, Tensor]
+
+
+def _loop(frame: Frame) -> Looped:
+    schedule, values, constants, states = frame.schedule, frame.values, frame.constants, frame.states
+    (steps, batch), sizes = frame.shape, frame.sizes
+
+    # unbind, not indexing: the backward of `value[t]` writes a whole sequence for each step, T^2 in all.
+    streams = [(node, values[node].unbind(0)) for node in schedule.streamed]
+    still = {node: value for node, value in values.items() if node not in schedule.streamed}
+    leaves = {name: leaf for name, (leaf, _) in schedule.carried.items()}
+    current = {leaf: states[name] for name, leaf in leaves.items()}
+    collected: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
+    for t in range(steps - 1, -1, -1) if frame.backwards else range(steps):
+        now = {**still, **current}
+        for node, parts in streams:
+            now[node] = parts[t]
+        for stage in schedule.loop:
+            _run(stage, now, constants, sizes)
+        for node, turns in collected.items():
+            turns.append(now[node])
+        for name, (leaf, update) in schedule.carried.items():
+            # A parameter or a constant alone has no batch.
+            current[leaf] = _value(update, now, constants).expand(batch, states[name].shape[-1])
+
+    kept = {node: torch.stack(turns[::-1] if frame.backwards else turns) for node, turns in collected.items()}
+    return Looped(kept, {name: current[leaf] for name, leaf in leaves.items()})
+
+
+class Constants(dict[Expr, Tensor]):
     """What does not change over time: numbers, parameters that are vectors, and packed matrices; made on first use."""
 
     def __init__(self, parameters: Mapping[str, Tensor], example: Tensor) -> None:
@@ -141,7 +185,7 @@ def _joined(matrices: Sequence[Tensor], dim: int) -> Tensor:
     return matrices[0] if len(matrices) == 1 else torch.cat(list(matrices), dim)
 
 
-def _value(node: Expr, values: Mapping[Expr, Tensor], constants: _Constants) -> Tensor:
+def _value(node: Expr, values: Mapping[Expr, Tensor], constants: Constants) -> Tensor:
     found = values.get(node)
     return constants[node] if found is None else found
 
@@ -149,7 +193,7 @@ def _value(node: Expr, values: Mapping[Expr, Tensor], constants: _Constants) -> 
 def _run(
     stage: Stage,
     values: dict[Expr, Tensor],
-    constants: _Constants,
+    constants: Constants,
     sizes: Mapping[str, int],
 ) -> None:
     """Compute a stage's nodes into `values`, whatever dimensions come before the units."""
@@ -172,7 +216,7 @@ def _run(
 def _sum(
     term: Sum,
     values: Mapping[Expr, Tensor],
-    constants: _Constants,
+    constants: Constants,
     shape: tuple[int, int],
     sizes: Mapping[str, int],
     groups: int | None,

@@ -17,6 +17,8 @@ def examine() -> dict[str, Any]:
     """Versions, processor, threads, devices, and which backend runs an LSTM here and why, as JSON types."""
     import torch
 
+    from gatewise.backends import cpu
+
     return {
         "gatewise": __version__,
         "python": platform.python_version(),
@@ -26,6 +28,7 @@ def examine() -> dict[str, Any]:
             "name": _cpu_name(),
             "usable_cores": _usable_cores(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
+            "core": None if cpu.core is None else {"level": cpu.core.level(), "levels": cpu.core.levels()},
         },
         "threads": {
             "torch": torch.get_num_threads(),
@@ -87,6 +90,12 @@ def _backends() -> dict[str, dict[str, str | None]]:
     return reasons
 
 
+def _core(core: dict[str, Any] | None) -> str:
+    if core is None:
+        return "not there: installed without a C++ compiler"
+    return f"{core['level']} (of {', '.join(core['levels'])}; GATEWISE_CPU_LEVEL chooses)"
+
+
 def facts(found: dict[str, Any]) -> dict[str, str]:
     """The findings as lines for people."""
     threads, cpu = found["threads"], found["cpu"]
@@ -96,6 +105,7 @@ def facts(found: dict[str, Any]) -> dict[str, str]:
         "python": found["python"],
         "platform": found["platform"],
         "cpu": f"{cpu['name']}, {cpu['usable_cores']} usable cores, {cpu['instructions']}",
+        "compiled core": _core(cpu["core"]),
         "threads": f"{threads['torch']}" + (f" ({environment})" if environment else ""),
     }
     for device in found["devices"]:

@@ -366,13 +366,19 @@ class RecurrentCore(nn.Module):
         autocast = kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind)
         return torch.autocast(kind, enabled=False) if autocast else nullcontext()
 
-    def _cast(self, x: Tensor, states: States | None) -> tuple[Tensor, list[dict[str, Tensor]], States | None]:
-        """Input, stored parameters and states; under autocast in its dtype, as `torch.nn.LSTM` has it."""
-        parameters = [self.stored(number) for number in range(len(self.scans))]
+    def _computed_in(self, x: Tensor) -> torch.dtype:
+        """The dtype a call computes in: the input's, or under autocast autocast's, as `torch.nn.LSTM` has it."""
         kind = x.device.type
         if kind not in ("cpu", "cuda") or not torch.is_autocast_enabled(kind) or x.dtype == torch.float64:
+            return x.dtype
+        return torch.get_autocast_dtype(kind)
+
+    def _cast(self, x: Tensor, states: States | None) -> tuple[Tensor, list[dict[str, Tensor]], States | None]:
+        """Input, stored parameters and states in the dtype that a call computes in."""
+        dtype = self._computed_in(x)
+        parameters = [self.stored(number) for number in range(len(self.scans))]
+        if dtype == x.dtype:
             return x, parameters, states
-        dtype = torch.get_autocast_dtype(x.device.type)
         cast = [{name: value.to(dtype) for name, value in group.items()} for group in parameters]
         if states is not None:
             states = [{name: value.to(dtype) for name, value in group.items()} for group in states]
@@ -447,7 +453,8 @@ class RecurrentCore(nn.Module):
 
     def _call(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Call:
         data = sequences.data
-        return self._signature(data.device.type, data.dtype, sequences.steps, sequences.batch, sequences.ragged, extras)
+        dtype, ragged = self._computed_in(data), sequences.ragged
+        return self._signature(data.device.type, dtype, sequences.steps, sequences.batch, ragged, extras)
 
     def _signature(
         self, device: str, dtype: torch.dtype, steps: int, batch: int, ragged: bool, extras: tuple[str, ...]
@@ -464,7 +471,7 @@ class RecurrentCore(nn.Module):
         """The name of the backend that runs a call."""
         if torch.compiler.is_compiling():
             data = sequences.data
-            return self._backend_of_graph(data.device.type, data.dtype, sequences.ragged, extras)
+            return self._backend_of_graph(data.device.type, self._computed_in(data), sequences.ragged, extras)
         return self._choose(sequences, extras).backend
 
     @torch.compiler.assume_constant_result

@@ -100,6 +100,7 @@ class TorchForm(RecurrentCore):
         LSTM of T=7, B=2, H=5, X=3, float32 on cpu
         backend: torch (the first of "auto" that can)
           torch: runs the call
+          cpu: ...
           reference: could run the call; it comes later in the order of "auto"
         """
         sequences = self._arrange(input, lengths)
