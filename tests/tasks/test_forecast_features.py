@@ -12,8 +12,11 @@ from torch import Tensor
 
 from gatewise.data.panel import Panel, Roles
 from gatewise.errors import DataError, ModelFolderError
-from gatewise.tasks.forecasting.features import Features, Statistics
+from gatewise.tasks.forecasting.calendar import Calendar
+from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.rows import Axis, sample
+from gatewise.tasks.forecasting.statistics import Statistics
 
 HORIZON, SEASON = 5, 7
 COVARIATES = ("wind", "kind", "holiday", "size", "region")
@@ -59,7 +62,7 @@ def fitted(panel: Panel = PANEL, recipe: Recipe = PLAIN) -> Features:
 
 def seen(features: Features, origin: int) -> list[Tensor]:
     at = torch.tensor([origin])
-    return [features.head(at), features.lead(at), features.reference(at), features.rows[at], features.codes[at]]
+    return [features.head(at), features.lead(at), features.reference(at), features.rows(at), features.codes(at)]
 
 
 def changed(panel: Panel, after: int, columns: tuple[str, ...], by: float = 7.0) -> Panel:
@@ -80,7 +83,8 @@ def test_nothing_after_an_origin_is_seen_from_it(recipe: Recipe, origin: int) ->
     statistics = fitted(recipe=recipe).statistics
     before = Features(PANEL, recipe, HORIZON, statistics)
     after = Features(changed(PANEL, origin, ("load", "wind", "kind")), recipe, HORIZON, statistics)
-    assert not torch.equal(before.rows, after.rows)
+    at = torch.arange(len(PANEL.times))
+    assert not torch.equal(before.rows(at), after.rows(at))
     for was, now in zip(seen(before, origin), seen(after, origin), strict=True):
         torch.testing.assert_close(now, was, rtol=0, atol=0)
 
@@ -118,7 +122,7 @@ def test_each_series_alone_is_as_within_the_panel(recipe: Recipe) -> None:
     together = fitted(recipe=recipe)
     for i in range(len(PANEL)):
         alone = Features(PANEL.select([i]), recipe, HORIZON, together.statistics)
-        own = torch.arange(len(alone.rows))
+        own = torch.arange(len(alone.panel.times))
         within = own + int(PANEL.offsets[i])
         for one, many in zip(
             (alone.head(own), alone.lead(own), alone.reference(own)),
@@ -126,7 +130,7 @@ def test_each_series_alone_is_as_within_the_panel(recipe: Recipe) -> None:
             strict=True,
         ):
             torch.testing.assert_close(one, many, rtol=0, atol=2e-6)
-        assert torch.equal(alone.codes, together.codes[within])
+        assert torch.equal(alone.codes(own), together.codes(within))
 
 
 def test_references_and_truths_by_hand() -> None:
@@ -165,7 +169,7 @@ def test_lags_stop_at_the_beginning_of_their_series() -> None:
     features = fitted()
     first = int(PANEL.offsets[1])
     head = features.head(torch.tensor([first, first + 1])) * features._head_scale + features._head_mean
-    value = (PANEL.target[first : first + 2] - features.level[1, 0]) / features.level[1, 1] / features.statistics.step
+    value = (PANEL.target[first : first + 2] - features.level[1, 0]) / features.level[1, 1]
     # The newest value, then how much each earlier one lies above it; before the beginning, the first value stands in.
     np.testing.assert_allclose(head[0, :4], [value[0], 0, 0, 0], atol=1e-5)
     np.testing.assert_allclose(head[1, :4], [value[1], *[value[0] - value[1]] * 3], atol=1e-5)
@@ -176,7 +180,7 @@ def test_no_origin_lies_before_the_first_known_target() -> None:
     panel = Panel.from_table(pa.table({"value": pa.array(values, from_pandas=True)}), Roles("value"))
     recipe = Recipe(log=False, season=0, periods=(), calendar=(), lags=3, penalty=0.1, covariates=())
     (origins,) = Features(panel, recipe, 4).origins()
-    assert origins.tolist() == list(range(9, 39))
+    assert origins == range(9, 39)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
@@ -198,7 +202,10 @@ def test_statistics_are_of_training_rows_alone(recipe: Recipe) -> None:
 def test_missing_values_are_masked_and_carried_forward() -> None:
     features = fitted()
     gap = int(np.flatnonzero(np.isnan(PANEL.target))[0])
-    raw = features.rows.numpy() * features.statistics.rows[1] + features.statistics.rows[0]
+    raw = (
+        features.rows(torch.arange(len(PANEL.times))).numpy() * features.statistics.rows[1]
+        + features.statistics.rows[0]
+    )
     mask = 2 + len(PLAIN.periods)
     np.testing.assert_allclose(raw[[gap - 1, gap], mask], [0, 1], atol=1e-6)
     assert raw[gap, 0] == pytest.approx(raw[gap - 1, 0], abs=1e-6)
@@ -229,7 +236,7 @@ def test_a_covariate_is_held_still_and_the_others_are_not() -> None:
         if of_leads:
             assert float(less.lead(at)[..., of_leads].flatten(0, 1).std(0).max()) < 1e-6
         for k, of in enumerate(features.categorical):
-            assert (len(less.codes[:, k].unique()) == 1) == (of == name)
+            assert (len(less.codes(at)[:, k].unique()) == 1) == (of == name)
 
 
 def test_an_unseen_series_takes_its_level_from_its_own_past() -> None:
@@ -267,3 +274,42 @@ def test_the_logarithm_of_what_is_not_positive_is_refused_with_its_place(bad: fl
     numeric["load"][int(PANEL.offsets[1]) + 4] = bad
     with pytest.raises(DataError, match=rf'"load" holds {bad:g} at day 2023-01-06 of series "b".*positive'):
         fitted(replace(PANEL, numeric=numeric), RECIPES[2])
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "yearly"),
+    [("2023-05-30T07", np.timedelta64(1, "h"), False), ("2021-01", np.timedelta64(1, "M"), False),
+     ("2022-12-29", np.timedelta64(1, "D"), True)],
+)  # fmt: skip
+def test_waves_are_those_of_each_rows_own_time(start: str, step: np.timedelta64, yearly: bool) -> None:
+    """Looked up by phase from the first row of a series on, they are what the time stamps themselves give."""
+    parts = [np.datetime64(start) + step * np.arange(k, 40 + 3 * k) for k in (0, 5)]
+    times = np.concatenate(parts).astype("datetime64[us]")
+    table = pa.table(
+        {"id": ["a"] * len(parts[0]) + ["b"] * len(parts[1]), "t": times, "y": np.arange(len(times)) * 1.0}
+    )
+    panel = Panel.from_table(table, Roles("y", "t", "id"))
+    rows = torch.arange(len(times))
+    waves = Calendar(panel, (7, 12), yearly).waves(Axis(panel.offsets).places(rows))
+    unit = np.datetime_data(step.dtype)[0]
+    since = (times.astype(f"datetime64[{unit}]") - np.datetime64("1970-01-01", unit)).astype(int)
+    for m, got in zip((7, 12), waves, strict=False):
+        angle = 2 * np.pi * since / m
+        want = np.stack([wave(k * angle) for k in (1, 2, 3) for wave in (np.sin, np.cos)], 1)
+        np.testing.assert_allclose(got, want, atol=1e-4)
+    assert len(waves) == 2 + yearly
+    if yearly:
+        day = (times - times.astype("datetime64[Y]")) / np.timedelta64(1, "D")
+        np.testing.assert_allclose(waves[-1][:, 0], np.sin(2 * np.pi * day / 365.2425), atol=1e-6)
+
+
+def test_a_sample_sees_every_phase_of_a_day() -> None:
+    """Also where the rows are a multiple of 24 times as many as are wanted."""
+    rows, series = sample([range(24_000), range(30_000, 54_000)], 2_000)
+    assert 1_900 < len(rows) <= 2_000
+    assert (np.diff(rows) > 0).all()
+    assert np.array_equal(series, (rows >= 30_000).astype(int))
+    assert np.bincount(rows % 24).min() > 40
+    few, _ = sample([range(3, 5), range(0), np.array([9, 11])], 4)
+    assert few.tolist() == [3, 4, 9, 11]
+    assert len(sample([], 5)[0]) == len(sample([range(0)], 5)[0]) == 0

@@ -95,11 +95,10 @@ def test_any_other_weights_have_their_own_error(features: Features) -> None:
 
 def test_truths_of_missing_targets_do_not_matter(features: Features) -> None:
     other = Features(features.panel, RECIPE, HORIZON, features.statistics)
-    missing = ~other._observed
-    other._z = features._z.clone()
+    missing = torch.from_numpy(np.isnan(features.panel.target))
     origins = [np.array([o for o in of if not missing[max(o - 12, 0) : o + 1].any()]) for of in features.origins()]
     # Lead features reach a season back, so only the truth of these origins can touch the altered values.
-    other._z[missing] = 1e6
+    other._target.z[missing] = 1e6
     one = Moments.of(features, origins, features.known_ends)
     two = Moments.of(other, origins, features.known_ends)
     assert sum(len(o) for o in origins) > 20
@@ -116,10 +115,9 @@ def test_chunks_add_up(features: Features, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_many_origins_are_thinned_evenly(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Moments.of(features, features.origins(), features.known_ends)
     monkeypatch.setattr(linear, "MOST_ORIGINS", 40)
     thinned = Moments.of(features, features.origins(), features.known_ends)
-    assert 40 <= int(thinned.count.max()) < 0.5 * int(whole.count.max())
+    assert 35 <= int(thinned.count.max()) <= 40
 
 
 def test_without_a_single_known_truth_the_forecast_is_the_reference(features: Features) -> None:

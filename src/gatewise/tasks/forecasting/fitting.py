@@ -13,15 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError
-from gatewise.tasks.forecasting.features import Features, Statistics
+from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
 from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.scores import Scores, naive
 from gatewise.tasks.forecasting.selection import Split
+from gatewise.tasks.forecasting.statistics import Statistics
+from gatewise.tasks.forecasting.target import fill
 from gatewise.training import Interrupt, TrainingOptions, train
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
@@ -240,7 +243,7 @@ class Fitting:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             network = ForecastNetwork(
-                features.row_width, features.head_width, features.future.shape[1], features.categories, self.horizon,
+                features.row_width, features.head_width, features.future_width, features.categories, self.horizon,
                 len(self.levels), features.recipe.season == 0, **self.sizes,
             )  # fmt: skip
         if self.start:
@@ -282,24 +285,27 @@ def choose_baseline(panel: Panel, split: Split, horizon: int, periods: Sequence[
     truth = panel.target[rows_after(at, horizon, panel)]
     for m in (0, *periods):
         step = max(m, 1)
-        apart = [np.abs(values[a + step : a + n] - values[a : a + n - step])
-                 for a, n in zip(panel.offsets[:-1], split.known, strict=True) if n > step]  # fmt: skip
-        if apart:
+        apart = Spread()
+        for a, n in zip(panel.offsets[:-1].tolist(), split.known.tolist(), strict=True):
+            for part in blocks(a + step, a + n):
+                apart.add(np.abs(values[part] - values[part.start - step : part.stop - step]))
+        if apart.count:
             miss = np.abs(naive(values, at, starts, horizon, m) - truth)
             error = float(np.nanmean(miss)) if not np.isnan(miss).all() else float(m)
-            errors[m] = (error, float(np.concatenate(apart).mean()))
+            errors[m] = (error, float(apart.mean))
     season = min(errors, key=lambda m: errors[m][0])
     return season, errors[season][1]
 
 
 def filled(panel: Panel) -> np.ndarray:
-    """The target with missing values carried forward within each series `[N]`; 0 before the first known one."""
-    values = panel.target.copy()
-    for i in range(len(panel)):
-        part = values[panel.series(i)]
-        last = np.maximum.accumulate(np.where(np.isnan(part), -1, np.arange(len(part))))
-        part[:] = np.where(last >= 0, part[np.maximum(last, 0)], 0.0)
-    return values
+    """The target with missing values carried forward within each series `[N]`; 0 before the first known one.
+
+    The panel's own array where nothing is missing, so not to be written to.
+    """
+    known = ~np.isnan(panel.target)
+    if known.all():
+        return panel.target
+    return np.concatenate([fill(panel.target[rows], known[rows], 0.0) for rows in map(panel.series, range(len(panel)))])
 
 
 def rows_after(origins: np.ndarray, horizon: int, panel: Panel) -> np.ndarray:

@@ -21,10 +21,11 @@ from gatewise.tasks.device import check_device, check_seed, cpu_threads
 from gatewise.tasks.folder import ModelFolder, read_folder
 from gatewise.tasks.forecasting import storage
 from gatewise.tasks.forecasting.backtest import Backtest
-from gatewise.tasks.forecasting.features import Features, first_known
+from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, rows_after
 from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
+from gatewise.tasks.forecasting.target import first_known
 from gatewise.training import Interrupt, TrainingOptions
 
 WARM_UP = 0.1  # the part of all steps over which the learning rate rises
@@ -342,7 +343,7 @@ class Forecaster(BaseEstimator):
         length = int(panel.observed_lengths[0])
         rows = torch.arange(max(0, length - 4 * steps), length)
         network = fitted.members[0]
-        inputs = network.with_embeddings(features.rows[rows, None], features.codes[rows, None])
+        inputs = network.with_embeddings(features.rows(rows[:, None]), features.codes(rows[:, None]))
         gates = network.lstm.observe(inputs.to(self.device))
         last = slice(max(0, len(rows) - steps), None)
         found: dict[str, Any] = {name: gates[name][last, 0].cpu().numpy() for name in ("i", "f", "o", "c")}

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.rows import sample
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FEWEST_LAGS, MOST_LAGS = 12, 64
@@ -48,13 +50,10 @@ class Split:
 
     def validation(self, panel: Panel) -> tuple[Tensor, Tensor]:
         """Origins from which whole horizons of the validation part are forecast `[O]`, and their series' ends `[O]`."""
-        origins, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        for a, n, k in zip(panel.offsets[:-1], self.train, self.known, strict=True):
-            found = np.arange(a + n - 1, a + k - self.horizon) if n < k else np.zeros(0, np.int64)
-            origins.append(found)
-            ends.append(np.full(len(found), a + k))
-        every = max(1, -(-sum(map(len, origins)) // MOST_VALIDATED))
-        return torch.from_numpy(np.concatenate(origins)[::every]), torch.from_numpy(np.concatenate(ends)[::every])
+        parts = zip(panel.offsets[:-1].tolist(), self.train.tolist(), self.known.tolist(), strict=True)
+        held = [range(a + n - 1, a + k - self.horizon) if n < k else range(0) for a, n, k in parts]
+        origins, series = sample(held, MOST_VALIDATED)
+        return torch.from_numpy(origins), torch.from_numpy((panel.offsets[:-1] + self.known)[series])
 
 
 def choose_recipe(panel: Panel, split: Split, periods: Sequence[int]) -> tuple[Recipe, tuple[str, ...]]:
@@ -70,8 +69,9 @@ def choose_recipe(panel: Panel, split: Split, periods: Sequence[int]) -> tuple[R
     often = tuple(m for m in periods if OFTEN * m <= int(np.median(split.known)))
     lags = FEWEST_LAGS if shortest < 1_000 else int(np.clip(max([2 * FEWEST_LAGS, *periods[:1]]), 1, MOST_LAGS))
     lags = max(1, min(lags, shortest // 4))
-    known = [panel.target[a : a + n] for a, n in zip(panel.offsets[:-1], split.known, strict=True)]
-    logs = (False, True) if np.nanmin(np.concatenate(known)) > 0 else (False,)
+    known = (panel.target[a : a + n] for a, n in zip(panel.offsets[:-1], split.known, strict=True))
+    # fmin passes over missing values and, unlike nanmin of all series together, copies none.
+    logs = (False, True) if min(float(np.fmin.reduce(part)) for part in known if len(part)) > 0 else (False,)
     covariates = panel.roles.past + panel.roles.future + panel.roles.static
     tried: list[tuple[float, Recipe]] = []
     for log in logs:
@@ -124,7 +124,7 @@ def _validate(panel: Panel, recipe: Recipe, split: Split) -> tuple[float, float]
     reference = features.reference(origins)
     move, known = features.truth(origins, ends)
     truth = features.in_units((reference + move).double().numpy(), series)
-    own = np.array([np.nanstd(panel.target[panel.series(i)]) or 1.0 for i in range(len(panel))])[series, None]
+    own = np.array([_deviation(panel.target[panel.series(i)]) or 1.0 for i in range(len(panel))])[series, None]
     scale, count = own / own.mean(), np.maximum(known.numpy().sum(0), 1)
     head, lead = features.head(origins), features.lead(origins)
     found = []
@@ -135,6 +135,11 @@ def _validate(panel: Panel, recipe: Recipe, split: Split) -> tuple[float, float]
         found.append((float(np.sqrt(square.sum(0) / count).mean()), penalty))
     error, penalty = min(found)
     return penalty, error
+
+
+def _deviation(values: np.ndarray) -> float:
+    parts = (values[part] for part in blocks(0, len(values)))
+    return float(Spread.of(part[~np.isnan(part)] for part in parts).deviation)
 
 
 def _describe(recipe: Recipe, panel: Panel) -> str:

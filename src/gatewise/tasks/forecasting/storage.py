@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gatewise.data.timeline import Frequency
 from gatewise.errors import ModelFolderError
 from gatewise.tasks.folder import ModelFolder, write_folder
-from gatewise.tasks.forecasting.features import Statistics
 from gatewise.tasks.forecasting.fitting import Fitted
 from gatewise.tasks.forecasting.linear import Linear
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import Scales
 from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.statistics import Statistics
 
 if TYPE_CHECKING:
     from gatewise.tasks.forecasting.forecaster import Forecaster
