@@ -16,7 +16,7 @@ from sklearn.base import clone
 from gatewise.data.examples import airline
 from gatewise.tasks import Forecaster, load
 from gatewise.tasks.forecasting import fitting
-from gatewise.tasks.forecasting.forecaster import _turns
+from gatewise.tasks.forecasting.backtest import forecast_turns
 from gatewise.training import Interrupt, TrainingOptions
 
 TINY: dict[str, Any] = {"members": 1, "max_epochs": 2, "hidden_size": 8, "threads": 1}
@@ -177,7 +177,7 @@ def test_a_backtest_takes_as_many_windows_as_there_are(model: Forecaster) -> Non
 
 def test_origins_of_unseen_series_share_turns_only_where_there_are_many() -> None:
     series = np.repeat([0, 1, 2], [3, 2, 100])
-    turns = _turns(series, np.array([True, False, True]))
+    turns = forecast_turns(series, np.array([True, False, True]))
     assert turns[:5].tolist() == [0, 1, 2, 0, 0]
     assert turns[5:].max() == 31
     assert (np.diff(turns[5:]) >= 0).all()

@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from gatewise.data.panel import Panel, Roles
-from gatewise.errors import DataError, ModelFolderError
+from gatewise.errors import DataError
 from gatewise.tasks.forecasting.calendar import Calendar
+from gatewise.tasks.forecasting.config import RecipeConfig
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.rows import Axis, sample
@@ -224,13 +226,13 @@ def test_a_covariate_is_held_still_and_the_others_are_not() -> None:
         less = features.without(name)
         head, lead = features.head(at), features.lead(at)
         moved = (less.head(at) != head).any(0)
-        width = features.head_width
+        width = features.widths.head
         owned = {k for k, owner in enumerate(features.owners[:width]) if owner == name}
         assert set(moved.nonzero().flatten().tolist()) <= owned
         assert moved.any()
         assert (less.head(at)[:, sorted(owned)].std(0) < 1e-6).all()
         of_leads = [k for k, owner in enumerate(features.owners[width:]) if owner == name]
-        others = [k for k in range(features.lead_width) if k not in of_leads]
+        others = [k for k in range(features.widths.lead) if k not in of_leads]
         assert torch.equal(less.lead(at)[..., others], lead[..., others])
         assert bool(of_leads) == (name == "holiday")
         if of_leads:
@@ -258,14 +260,14 @@ def test_statistics_and_recipes_come_back_from_json(recipe: Recipe) -> None:
     for one, two in zip(seen(features, 20), seen(again, 20), strict=True):
         assert torch.equal(one, two)
     assert torch.equal(again.head(at), features.head(at))
-    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert Recipe(**RecipeConfig.model_validate_json(json.dumps(recipe.to_dict())).model_dump()) == recipe
 
 
 def test_a_recipe_with_unknown_or_missing_keys_is_refused() -> None:
-    with pytest.raises(ModelFolderError, match="extra"):
-        Recipe.from_dict({**asdict(PLAIN), "extra": 1})
-    with pytest.raises(ModelFolderError, match="lags"):
-        Recipe.from_dict({name: value for name, value in asdict(PLAIN).items() if name != "lags"})
+    with pytest.raises(ValidationError, match="extra"):
+        RecipeConfig.model_validate_json(json.dumps({**asdict(PLAIN), "extra": 1}))
+    with pytest.raises(ValidationError, match="lags"):
+        RecipeConfig.model_validate_json(json.dumps({n: value for n, value in asdict(PLAIN).items() if n != "lags"}))
 
 
 @pytest.mark.parametrize("bad", [0.0, -3.0])

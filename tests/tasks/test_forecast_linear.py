@@ -85,7 +85,9 @@ def test_forecasts_and_errors_are_those_of_the_weights(features: Features) -> No
 
 def test_any_other_weights_have_their_own_error(features: Features) -> None:
     moments = Moments.of(features, features.origins(), features.known_ends)
-    weight = torch.randn(HORIZON, features.head_width + features.lead_width, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(
+        HORIZON, features.widths.head + features.widths.lead, generator=torch.Generator().manual_seed(0)
+    )
     bias = torch.arange(1.0, HORIZON + 1)
     error = moments.error(weight.double(), bias.double())
     for k, (x, y) in enumerate(design(features, features.known_ends)):

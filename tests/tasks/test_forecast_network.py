@@ -50,7 +50,7 @@ def features() -> Features:
 def make_network(features: Features, *, fading: bool = True, random: bool = True) -> ForecastNetwork:
     torch.manual_seed(0)
     network = ForecastNetwork(
-        features.row_width, features.head_width, features.future_width, features.categories,
+        features.widths.row, features.widths.head, features.widths.of_future, features.categories,
         HORIZON, len(LEVELS), fading, hidden_size=5, num_layers=1, dropout=0.0,
     )  # fmt: skip
     if random:

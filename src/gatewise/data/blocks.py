@@ -25,7 +25,7 @@ class Spread:
     Parts are merged by their own means (Chan, Golub & LeVeque 1983, eq. 2.1), so that large means cost no precision.
 
     >>> spread = Spread.of([np.array([1.0, 2.0]), np.array([6.0])])
-    >>> spread.count, spread.mean, round(spread.deviation, 3)
+    >>> spread.count, float(spread.mean), round(spread.deviation, 3)
     (3, 3.0, 2.16)
     """
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.data import Panel, read_table
+from gatewise.data import Panel
 from gatewise.data.timeline import show_time
 from gatewise.reports.content import CellTrace, ForecastPanel, Report
 from gatewise.reports.history import loss_curves
@@ -34,7 +34,7 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
     cell = None
     if table is not None:
         panel = Panel.from_table(
-            read_table(table), forecaster.roles_, gaps=forecaster.gaps, duplicates=forecaster.duplicates,  # pyright: ignore[reportArgumentType]
+            forecaster.table(table), forecaster.roles_, gaps=forecaster.gaps, duplicates=forecaster.duplicates,  # pyright: ignore[reportArgumentType]
             frequency=forecaster.frequency_, categories=forecaster.categories_,
         )  # fmt: skip
         if _is_new(forecaster, panel, windows):
@@ -43,7 +43,7 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
             where = f"the last {windows * forecaster.horizon} rows of each series, which lie after the training rows"
             panels = _backtest_panels(forecaster, backtest)
         elif _can_predict(forecaster, panel):
-            panels = _future_panels(forecaster, panel, read_table(table))
+            panels = _future_panels(forecaster, panel, forecaster.table(table))
         cell = _cell(forecaster, table)
     step = forecaster.frequency_.name
     return Report(

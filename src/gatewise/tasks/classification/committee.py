@@ -95,6 +95,14 @@ class Committee:
     members: tuple[Member, ...]
     history: list[dict[str, Any]]
 
+    def validation(self) -> dict[str, float]:
+        """The members' "log_loss" and "accuracy" on what each held out, at its best epoch, averaged."""
+        best = [run["epochs"][run["best_epoch"] - 1] for run in self.history]
+        return {
+            "log_loss": float(np.mean([row["log_loss"] for row in best])),
+            "accuracy": 1.0 - float(np.mean([row["error"] for row in best])),
+        }
+
     def probabilities(self, sequences: Ragged) -> np.ndarray:
         """The members' mean probabilities `[S, K]`, float64."""
         parts = [run_network(member.network, member.preparation.apply(sequences)) for member in self.members]

@@ -10,8 +10,8 @@ from torch import Tensor
 from gatewise.data.panel import Panel
 from gatewise.data.timeline import Frequency
 from gatewise.tasks.forecasting.rows import Places
+from gatewise.tasks.forecasting.widths import harmonics
 
-HARMONICS = 3
 YEAR = 365.2425 * 86_400e6  # microseconds
 
 
@@ -27,13 +27,8 @@ class Calendar:
     def __init__(self, panel: Panel, periods: tuple[int, ...], yearly: bool) -> None:
         self._times, self._yearly = panel.times, yearly
         self._periods = periods
-        self._tables = [_waves(m) for m in periods]
+        self._tables = [_waves(m) for m in periods]  # float32 `[m, W]` each
         self._first = torch.from_numpy(_steps(panel.times[panel.offsets[:-1]], panel.frequency))
-
-    @property
-    def width(self) -> int:
-        """W."""
-        return sum(table.shape[1] for table in self._tables) + 2 * self._yearly
 
     def waves(self, places: Places) -> list[Tensor]:
         """The waves at rows `[...]`, float32 `[..., W_k]` for each period and for the year."""
@@ -57,7 +52,5 @@ def _steps(times: np.ndarray, frequency: Frequency) -> np.ndarray:
 def _waves(m: int) -> Tensor:
     """The waves of each phase of a period, float32 `[m, W]`."""
     phase = np.arange(m)
-    waves = [
-        wave((2 * np.pi * k / m) * phase) for k in range(1, min(HARMONICS, m // 2) + 1) for wave in (np.sin, np.cos)
-    ]
+    waves = [wave((2 * np.pi * k / m) * phase) for k in range(1, harmonics(m) + 1) for wave in (np.sin, np.cos)]
     return torch.from_numpy(np.stack(waves, 1).astype(np.float32) if waves else np.zeros((m, 0), np.float32))

@@ -15,9 +15,9 @@ from gatewise.data.panel import Panel
 from gatewise.tasks.forecasting.rows import Places
 from gatewise.tasks.forecasting.statistics import Channel
 from gatewise.tasks.forecasting.target import fill
+from gatewise.tasks.forecasting.widths import ONE_HOT
 
 SKEWED = 2.0
-ONE_HOT = 32  # categories up to which the linear part sees a covariate's categories one by one
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,6 @@ class Numbers:
     missing: Tensor | None
     static: bool
     least: float | None
-
-    @property
-    def width(self) -> int:
-        """F."""
-        return 2 if self.least is None else 3
 
     def gather(self, places: Places) -> Tensor:
         """The columns at rows `[...]`: `[..., F]`."""
@@ -90,14 +85,9 @@ class Categories:
     static: bool
     count: int
 
-    @property
-    def width(self) -> int:
-        """F."""
-        return min(self.count, ONE_HOT)
-
     def gather(self, places: Places) -> Tensor:
         """The columns at rows `[...]`: `[..., F]`."""
-        return (self.looked_up(places)[..., None] == torch.arange(1, self.width + 1)).float()
+        return (self.looked_up(places)[..., None] == torch.arange(1, min(self.count, ONE_HOT) + 1)).float()
 
     def looked_up(self, places: Places) -> Tensor:
         """The codes at rows `[...]`, int64, for an embedding."""

@@ -20,8 +20,10 @@ from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.rows import Axis, Places, sample
 from gatewise.tasks.forecasting.statistics import Statistics
 from gatewise.tasks.forecasting.target import Target, first_known
+from gatewise.tasks.forecasting.widths import Widths
 
 MOST_MEASURED = 50_000  # rows that the features' means and deviations are taken from
+MOST_LOG = 700.0  # its exponential is near the largest number there is; no forecast is infinite
 AT_ONCE = 2_048  # of them, so that a table's width times its length is never there
 
 
@@ -66,16 +68,9 @@ class Features:
         roles = panel.roles
         used = [name for name in roles.past + roles.future + roles.static if name in recipe.covariates]
         self._covariates = {name: read_covariate(panel, name, ends, channels) for name in used}
-        self._future = [name for name in roles.future if name in recipe.covariates]
-        widths = {name: covariate.width for name, covariate in self._covariates.items()}
-        own = 2 + len(recipe.periods) - bool(recipe.season) + missing + self._calendar.width
-        owners: list[str | None] = [None] * (recipe.lags + own)
-        owners += [name for name in used for _ in range(widths[name])]
-        owners += [None] * len(recipe.periods)
-        owners += [name for name in self._future for _ in range(widths[name])]
-        self.owners = tuple(owners)  # which covariate each head feature, then each lead feature, comes from
-        self.row_width = own + sum(widths.values())  # F_rows
-        self.future_width = sum(widths[name] for name in self._future)
+        counts = {name: len(values) for name, values in panel.categories.items()}
+        self.widths = Widths.of(recipe, roles, counts, channels, missing, yearly)
+        self.owners = self.widths.owners
         self.categorical = tuple(name for name in panel.categories if name in recipe.covariates)
         self.categories = tuple(len(panel.categories[name]) for name in self.categorical)
         self._held: dict[str, _Still] = {}  # covariates held still, see `without`
@@ -84,23 +79,13 @@ class Features:
             usable = [range(int(a) + recipe.season, int(b)) for a, b in zip(self.starts, ends, strict=True)]
             at = torch.from_numpy(sample(usable, MOST_MEASURED)[0])
             level = {name: (float(m), float(s)) for name, (m, s) in zip(panel.ids, self.level, strict=True)}
-            rows = _spread(lambda part: self._raw_rows(self._axis.places(part)), at, self.row_width)
+            rows = _spread(lambda part: self._raw_rows(self._axis.places(part)), at, self.widths.row)
             self._row_mean, self._row_scale = _floats(rows)
-            head = _spread(lambda part: self._raw_head(part, self.rows(part)), at, self.head_width)
+            head = _spread(lambda part: self._raw_head(part, self.rows(part)), at, self.widths.head)
             statistics = Statistics(level, target.floor, channels, rows, head, target.step, missing, yearly)
         self.statistics = statistics
         self._row_mean, self._row_scale = _floats(statistics.rows)
         self._head_mean, self._head_scale = _floats(statistics.head)
-
-    @property
-    def head_width(self) -> int:
-        """F_head: lags and row features."""
-        return self.recipe.lags + self.row_width
-
-    @property
-    def lead_width(self) -> int:
-        """F_lead: seasonal and future-known features of each lead."""
-        return len(self.recipe.periods) + self.future_width
 
     def origins(self, ends: np.ndarray | None = None) -> list[range]:
         """Per series the rows to train from: enough history behind them, at least one row before `ends` after them."""
@@ -116,7 +101,7 @@ class Features:
     def rows(self, rows: Tensor) -> Tensor:
         """Row features at rows `[...]`, standardised: float32 `[..., F_rows]`."""
         found = (self._raw_rows(self._axis.places(rows)) - self._row_mean) / self._row_scale
-        for k in [k for k, owner in enumerate(self.owners[self.recipe.lags : self.head_width]) if owner in self._held]:
+        for k in [k for k, owner in enumerate(self.owners[self.recipe.lags : self.widths.head]) if owner in self._held]:
             found[..., k] = 0.0
         return found
 
@@ -175,7 +160,7 @@ class Features:
                 step = step - self._rise(rows - back - m, origins[..., None] - back - m, start)
             columns.append(step / self._target.step)
         parts = [torch.stack(columns, -1)] if columns else [torch.zeros((*rows.shape, 0))]
-        if self._future:
+        if self.widths.future:
             parts += self._future_columns(torch.minimum(rows, places.ends[..., None] - 1))
         return torch.cat(parts, -1)
 
@@ -185,7 +170,7 @@ class Features:
             self._held[name].columns.expand(*rows.shape, -1)
             if name in self._held
             else self._covariates[name].gather(places)
-            for name in self._future
+            for name in self.widths.future
         ]
 
     def _rise(self, to: Tensor, since: Tensor, start: Tensor) -> Tensor:
@@ -233,7 +218,7 @@ class Features:
         """Standardised values `[O, ...]` of the series `[O]` in the target's own units."""
         mean, scale = (v.reshape(-1, *(1,) * (z.ndim - 1)) for v in self.level[series].T)
         value = z * scale + mean
-        return np.exp(value) if self.recipe.log else value
+        return np.exp(np.minimum(value, MOST_LOG)) if self.recipe.log else value
 
 
 @dataclass(frozen=True)

@@ -243,7 +243,7 @@ class Fitting:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             network = ForecastNetwork(
-                features.row_width, features.head_width, features.future_width, features.categories, self.horizon,
+                features.widths.row, features.widths.head, features.widths.of_future, features.categories, self.horizon,
                 len(self.levels), features.recipe.season == 0, **self.sizes,
             )  # fmt: skip
         if self.start:

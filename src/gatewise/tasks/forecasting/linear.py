@@ -33,7 +33,7 @@ class Moments:
         """The moments over `origins` (rows of each series `[O_i]`) of what is known before each series' end `[S]`."""
         some, series = sample(origins, MOST_ORIGINS)
         rows, last = torch.from_numpy(some), torch.from_numpy(np.asarray(ends, np.int64)[series])
-        horizon, width = features.horizon, features.head_width + features.lead_width
+        horizon, width = features.horizon, features.widths.head + features.widths.lead
         count, y, yy = (torch.zeros(horizon, dtype=torch.float64) for _ in range(3))
         x, xy = (torch.zeros(horizon, width, dtype=torch.float64) for _ in range(2))
         xx = torch.zeros(horizon, width, width, dtype=torch.float64)

@@ -1,10 +1,7 @@
 """The recipe of a forecaster: what validation chose, kept with the model."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
-
-from gatewise.errors import ModelFolderError
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,3 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Its fields, for a file."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
-        """The recipe that `to_dict` wrote; unknown and missing keys raise `ModelFolderError`."""
-        known = {field.name for field in fields(cls)}
-        if set(values) != known:
-            raise ModelFolderError(
-                f"a recipe is written with the keys {', '.join(sorted(known))}; got {', '.join(sorted(values))}"
-            )
-        return cls(
-            **{
-                **values,
-                "periods": tuple(values["periods"]),
-                "calendar": tuple(values["calendar"]),
-                "covariates": tuple(values["covariates"]),
-            }
-        )
