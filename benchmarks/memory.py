@@ -8,7 +8,6 @@ memory; the files are read by `fit` itself, so that the table counts as part of 
 """
 
 import argparse
-import json
 import re
 import tempfile
 import time
@@ -20,6 +19,7 @@ import pyarrow as pa
 
 from gatewise.data.table import write_table
 from gatewise.tasks import Forecaster
+from runner import emit, machine
 
 
 def series(rows: int) -> pa.Table:
@@ -72,7 +72,7 @@ def main() -> None:
         "recipe_season": model.recipe_.season,
         "members": len(model.fitted_.members),
     }
-    print(json.dumps(found))
+    emit({**found, **machine(1)})
 
 
 if __name__ == "__main__":
