@@ -181,6 +181,7 @@ def test_class_weights_move_the_decision() -> None:
 def test_time_and_patience_stop_it() -> None:
     short = Classifier(**{**SMALL, "max_epochs": 500}, max_minutes=0.003).fit(X, Y)
     assert short.history_[0]["stopped"] == "max_minutes"
+    assert short.notes_[-1] == "max_minutes shortened the training of 2 members."
     with pytest.warns(UserWarning, match="No validation"):
         Classifier(hidden_size=4, members=1, max_epochs=1).fit(X[:4], ["a", "b"] * 2)
     impatient = Classifier(**{**SMALL, "max_epochs": 200, "learning_rate": 0.05, "patience": 2}).fit(X, Y)

@@ -1,7 +1,5 @@
 """The forecaster from table to table: what it learns, what it returns, and what it keeps in its folder."""
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from gatewise.data.examples import airline
 from gatewise.tasks import Forecaster, load
 from gatewise.tasks.forecasting import fitting
 from gatewise.tasks.forecasting.backtest import forecast_turns
-from gatewise.training import Interrupt, TrainingOptions
 
 TINY: dict[str, Any] = {"members": 1, "max_epochs": 2, "hidden_size": 8, "threads": 1}
 
@@ -312,75 +309,35 @@ def test_gates_are_observed(model: Forecaster) -> None:
     np.testing.assert_array_equal(seen["target"], TABLE.column("load").to_numpy()[-30:])
 
 
-def test_training_ends_in_time() -> None:
-    model = Forecaster("load", 5, **{**TINY, "members": 3, "max_epochs": 10_000, "max_minutes": 0.02}).fit(TABLE)
-    assert sum(row["seconds"] for run in model.history_ for row in run["epochs"]) < 10
-    assert not model.interrupted_
-    assert any("ran out of time" in note for note in model.notes_)
-    assert [run for run in model.history_ if run["name"] == "validated 1" and run["epochs"]]
-    assert np.isfinite(values(model.predict(TABLE))).all()
-
-
-def interrupted_at(run: str, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Forecaster:
-    """A forecaster whose training gets a real SIGINT at the second batch of an epoch of the named run."""
-    original = fitting.train
-
-    def train(objective: Any, options: TrainingOptions, *, label: str, **named: Any) -> Any:
-        batches = objective.batches
-
-        def interrupted(now: int) -> Any:
-            for number, batch in enumerate(batches(now)):
-                if label.startswith(run) and (now, number) == (epoch, 1):
-                    os.kill(os.getpid(), signal.SIGINT)
-                yield batch
-
-        objective.batches = interrupted
-        return original(objective, options, label=label, **named)
-
-    monkeypatch.setattr(fitting, "train", train)
-    before = signal.getsignal(signal.SIGINT)
-    model = Forecaster("load", 5, **{**TINY, "members": 2}).fit(TABLE)
-    assert signal.getsignal(signal.SIGINT) is before
-    return model
-
-
 @pytest.mark.parametrize(
-    ("run", "epoch", "runs", "networks", "note"),
+    ("move", "weight", "said"),
     [
-        ("validated 1", 1, ["validated 1"], 1, "networks of the training part, as they were"),
-        ("validated 1", 2, ["validated 1"], 1, "networks of the training part, as they were"),
-        ("member 1", 1, ["validated 1", "validated 2", "member 1"], 2, "networks of the training part"),
-        ("member 2", 1, ["validated 1", "validated 2", "member 1", "member 2"], 1, "1 of 2 networks were finished"),
+        (50.0, 0.0, "which is worse: forecasts are those of the linear part alone"),
+        (0.02, 0.25, "which is no better; it stays, as the networks to come are more"),
     ],
 )
-def test_an_interrupted_training_keeps_what_it_has(
-    run: str, epoch: int, runs: list[str], networks: int, note: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_correction_that_does_harm_is_left_out(
+    move: float, weight: float, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = interrupted_at(run, epoch, monkeypatch)
-    assert model.interrupted_
-    assert [entry["name"] for entry in model.history_] == runs
-    assert model.history_[-1]["stopped"] == "interrupted"
-    assert len(model.fitted_.members) == networks
-    assert any("Training was interrupted" in text and note in text for text in model.notes_)
-    forecast = values(model.predict(TABLE))
-    assert np.isfinite(forecast).all()
-    again = load(model.save(tmp_path / "model"))
-    np.testing.assert_array_equal(values(again.predict(TABLE)), forecast)
+    original = fitting.ForecastObjective.validate
 
+    def validate(self: fitting.ForecastObjective) -> dict[str, float]:
+        found = original(self)
+        if self.validated:
+            # A noise of zero mean, which never helps, in the place of what the network had learned.
+            noise = np.random.default_rng(len(self.validated)).normal(size=self.validated[-1].shape)
+            self.validated[-1] = (move * noise / noise.std()).astype(np.float32)
+        return found
 
-def test_an_interrupt_before_the_first_step_leaves_the_linear_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    entered = Interrupt.__enter__
-
-    def requested(self: Interrupt) -> Interrupt:
-        self.request()
-        return entered(self)
-
-    monkeypatch.setattr(Interrupt, "__enter__", requested)
+    monkeypatch.setattr(fitting.ForecastObjective, "validate", validate)
     model = Forecaster("load", 5, **TINY).fit(TABLE)
-    assert model.interrupted_
-    assert not any(run["epochs"] for run in model.history_)
-    found = model.backtest(TABLE)
-    assert found.metrics()["mae"] < 3
+    assert model.recipe_.weight == weight
+    assert any(said in note for note in model.notes_)
+    if not weight:
+        other = model.predict(TABLE)
+        for parameter in model.fitted_.members[0].parameters():
+            parameter.data += 1.0
+        np.testing.assert_array_equal(values(model.predict(TABLE)), values(other))
 
 
 def test_every_run_leaves_its_checkpoints_and_log(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
         max_epochs: passes over the training part at most; None: as many as make about 2,000 steps, from 20 to 200.
-        max_minutes: wall-clock minutes for the whole fit; None for no limit. Members without time left are left out.
+        max_minutes: wall-clock minutes for the whole fit, shared by the members; None for no limit.
         patience: epochs without a better validation log loss after which a member stops; None for never.
         validation: the share of each class (or of the groups) that each member holds out; 0 for none, then every member
             trains to its last epoch.
@@ -219,6 +219,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         if len(committee.members) < self.members:
             reason = "training was interrupted" if interrupt.requested else "max_minutes were over"
             notes.append(f"Only {len(committee.members)} of {self.members} members were trained: {reason}.")
+        if shortened := committee.shortened():
+            notes.append(f"max_minutes shortened the training of {shortened} members.")
         self.classes_, self.class_counts_ = classes, counts
         self.n_features_in_ = sequences.n_channels
         self.committee_ = committee

@@ -1,6 +1,5 @@
 """The forecaster: an estimator over tables, in scikit-learn's manner."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +64,7 @@ class Forecaster(BaseEstimator):
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         max_epochs: passes over the training rows that learning rates are planned for.
-        max_minutes: wall-clock minutes for the whole fit; None for no limit.
+        max_minutes: wall-clock minutes for the whole fit, shared by the networks; None for no limit.
         patience: epochs without a better validation error after which training on the training part stops.
         validation: the share of each series' rows, its last ones, that validate; None: 15 %, 20 % of short series,
             two horizons at least.
@@ -185,7 +184,7 @@ class Forecaster(BaseEstimator):
             naive_season=season,
             naive_error=naive_error,
             interrupt=interrupt,
-            deadline=None if self.max_minutes is None else time.monotonic() + 60 * self.max_minutes,
+            max_minutes=self.max_minutes,
             directory=directory,
             progress=self.progress,
             start=() if start is None else start.members,
