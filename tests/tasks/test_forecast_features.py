@@ -16,15 +16,18 @@ from gatewise.errors import DataError
 from gatewise.tasks.forecasting.calendar import Calendar
 from gatewise.tasks.forecasting.config import RecipeConfig
 from gatewise.tasks.forecasting.features import Features
-from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.recipe import Recipe, Season
 from gatewise.tasks.forecasting.rows import Axis, sample
 from gatewise.tasks.forecasting.statistics import Statistics
 
 HORIZON, SEASON = 5, 7
 COVARIATES = ("wind", "kind", "holiday", "size", "region")
 ROLES = Roles("load", time="day", id="site", past=("wind", "kind"), future=("holiday",), static=("size", "region"))
-PLAIN = Recipe(log=False, season=0, periods=(SEASON,), calendar=(SEASON,), lags=4, penalty=0.1, covariates=COVARIATES)
-RECIPES = (PLAIN, replace(PLAIN, season=SEASON), replace(PLAIN, log=True, season=SEASON))
+PLAIN = Recipe(log=False, seasons=(), periods=(SEASON,), calendar=(SEASON,), lags=4, penalty=0.1, covariates=COVARIATES)
+LAST = (Season(SEASON, 1.0),)
+SMOOTHED = {"periods": (3, SEASON), "seasons": (Season(SEASON, 0.4), Season(3, 0.7)), "damping": 0.9}
+RECIPES = (PLAIN, replace(PLAIN, seasons=LAST), replace(PLAIN, log=True, seasons=LAST), replace(PLAIN, **SMOOTHED))
+NAMES = ["newest", "season", "log", "smoothed"]
 
 
 def three_series() -> Panel:
@@ -79,7 +82,7 @@ def changed(panel: Panel, after: int, columns: tuple[str, ...], by: float = 7.0)
     return replace(panel, numeric=numeric, categorical=categorical)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 @pytest.mark.parametrize("origin", [0, 1, 8, 20, 44, 45, 46, 60, 104, 105, 120])
 def test_nothing_after_an_origin_is_seen_from_it(recipe: Recipe, origin: int) -> None:
     statistics = fitted(recipe=recipe).statistics
@@ -119,7 +122,7 @@ def test_future_covariates_are_seen_up_to_the_last_lead_and_no_further() -> None
     np.testing.assert_allclose(column, want, atol=1e-6)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_each_series_alone_is_as_within_the_panel(recipe: Recipe) -> None:
     together = fitted(recipe=recipe)
     for i in range(len(PANEL)):
@@ -138,10 +141,10 @@ def test_each_series_alone_is_as_within_the_panel(recipe: Recipe) -> None:
 def test_references_and_truths_by_hand() -> None:
     values = np.arange(1.0, 31.0) ** 1.5
     panel = Panel.from_table(pa.table({"value": values}), Roles("value"))
-    plain = Recipe(log=False, season=0, periods=(4,), calendar=(), lags=3, penalty=0.1, covariates=())
+    plain = Recipe(log=False, seasons=(), periods=(4,), calendar=(), lags=3, penalty=0.1, covariates=())
     at, ends = torch.tensor([20, 27]), torch.tensor([30, 30])
     for season in (0, 4):
-        features = Features(panel, replace(plain, season=season), 6)
+        features = Features(panel, replace(plain, seasons=(Season(4, 1.0),) if season else ()), 6)
         reference = features.in_units(features.reference(at).double().numpy(), np.zeros(2, int))
         move, known = features.truth(at, ends)
         truth = features.in_units((features.reference(at) + move).double().numpy(), np.zeros(2, int))
@@ -153,6 +156,37 @@ def test_references_and_truths_by_hand() -> None:
         np.testing.assert_allclose(truth[0], values[21:27], rtol=1e-5)
         np.testing.assert_allclose(truth[1, :2], values[28:30], rtol=1e-5)
         assert known.tolist() == [[True] * 6, [True, True] + [False] * 4]
+
+
+def test_smoothed_seasons_and_a_fading_rest_by_hand() -> None:
+    """Rows one after the other, as the definition has it, in double precision."""
+    values = np.random.default_rng(1).normal(size=40).cumsum() + 50
+    panel = Panel.from_table(pa.table({"value": values}), Roles("value"))
+    recipe = Recipe(
+        log=False, seasons=(Season(6, 0.4), Season(2, 0.7)), periods=(2, 6), calendar=(), lags=3, penalty=0.1,
+        covariates=(), damping=0.8,
+    )  # fmt: skip
+    features = Features(panel, recipe, 7)
+    z = (values - values.mean()) / values.std()
+    rest, courses = z, []
+    for period, share in recipe.seasons:
+        course, left = np.empty(40), np.zeros(40)
+        for t in range(40):
+            left[t] = rest[t] - course[t - period] if t >= period else 0.0
+            course[t] = course[t - period] + share * left[t] if t >= period else rest[t]
+        courses.append((period, course))
+        rest = left
+    origins = np.array([8, 23, 32])
+    want = [
+        [0.8**k * rest[o] + sum(course[o + k - -(-k // m) * m] for m, course in courses) for k in range(1, 8)]
+        for o in origins
+    ]
+    np.testing.assert_allclose(features.reference(torch.from_numpy(origins)), want, atol=1e-5)
+    assert features.statistics.step == pytest.approx(rest[6:].std(), rel=1e-4)
+    raw = features.rows(torch.arange(40)).numpy() * features.statistics.rows[1] + features.statistics.rows[0]
+    np.testing.assert_allclose(raw[:, 0], rest / rest[6:].std(), atol=1e-3)
+    np.testing.assert_allclose(raw[30, 1:3], [rest[29:31].mean() / rest[6:].std(), rest[25:31].mean() / rest[6:].std()],
+                               atol=1e-3)  # fmt: skip
 
 
 def test_truths_are_unknown_where_the_target_is_missing_or_out_of_bounds() -> None:
@@ -180,12 +214,12 @@ def test_lags_stop_at_the_beginning_of_their_series() -> None:
 def test_no_origin_lies_before_the_first_known_target() -> None:
     values = np.where(np.arange(40) < 9, np.nan, np.arange(40.0) ** 1.2)
     panel = Panel.from_table(pa.table({"value": pa.array(values, from_pandas=True)}), Roles("value"))
-    recipe = Recipe(log=False, season=0, periods=(), calendar=(), lags=3, penalty=0.1, covariates=())
+    recipe = Recipe(log=False, seasons=(), periods=(), calendar=(), lags=3, penalty=0.1, covariates=())
     (origins,) = Features(panel, recipe, 4).origins()
     assert origins == range(9, 39)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_statistics_are_of_training_rows_alone(recipe: Recipe) -> None:
     numeric = {name: values.copy() for name, values in PANEL.numeric.items()}
     for i, end in enumerate(ENDS):
@@ -251,7 +285,7 @@ def test_an_unseen_series_takes_its_level_from_its_own_past() -> None:
     assert np.array_equal(Features(other, PLAIN, HORIZON, statistics, fit_ends=np.array([25])).level, features.level)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_statistics_and_recipes_come_back_from_json(recipe: Recipe) -> None:
     features = fitted(recipe=recipe)
     read: dict[str, Any] = json.loads(json.dumps(features.statistics.to_dict()))
@@ -260,7 +294,8 @@ def test_statistics_and_recipes_come_back_from_json(recipe: Recipe) -> None:
     for one, two in zip(seen(features, 20), seen(again, 20), strict=True):
         assert torch.equal(one, two)
     assert torch.equal(again.head(at), features.head(at))
-    assert Recipe(**RecipeConfig.model_validate_json(json.dumps(recipe.to_dict())).model_dump()) == recipe
+    config = RecipeConfig.model_validate_json(json.dumps(recipe.to_dict()))
+    assert config.fitted() == recipe
 
 
 def test_a_recipe_with_unknown_or_missing_keys_is_refused() -> None:

@@ -12,10 +12,12 @@ from gatewise.data.panel import Panel, Roles
 from gatewise.tasks.forecasting import linear
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear, Moments
-from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.recipe import Recipe, Season
 
 HORIZON = 4
-RECIPE = Recipe(log=False, season=5, periods=(5,), calendar=(), lags=6, penalty=0.1, covariates=("flat",))
+RECIPE = Recipe(
+    log=False, seasons=(Season(5, 1.0),), periods=(5,), calendar=(), lags=6, penalty=0.1, covariates=("flat",)
+)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +136,7 @@ def test_the_season_is_learned_from_lead_features() -> None:
     steps = np.arange(120)
     values = (1 + steps / 60) * np.sin(2 * np.pi * steps / 6)
     panel = Panel.from_table(pa.table({"value": values}), Roles("value"))
-    features = Features(panel, replace(RECIPE, season=0, periods=(6,), covariates=()), 6)
+    features = Features(panel, replace(RECIPE, seasons=(), periods=(6,), covariates=()), 6)
     origins = features.origins()
     moments = Moments.of(features, origins, features.known_ends)
     part = Linear.fit(moments, 1e-6)

@@ -20,7 +20,7 @@ from gatewise.tasks.forecasting.recipe import Recipe
 HORIZON, LEVELS = 3, (0.1, 0.9)
 LENGTHS = (70, 25, 50, 33)
 ROLES = Roles("value", id="id", past=("kind",), future=("plan",))
-RECIPE = Recipe(log=False, season=0, periods=(6,), calendar=(6,), lags=4, penalty=0.1, covariates=("kind", "plan"))
+RECIPE = Recipe(log=False, seasons=(), periods=(6,), calendar=(6,), lags=4, penalty=0.1, covariates=("kind", "plan"))
 
 
 def make_panel() -> Panel:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-BLOCK = 65_536
+BLOCK = 16_384
 
 
 def blocks(begin: int, end: int, size: int = BLOCK) -> Iterator[slice]:

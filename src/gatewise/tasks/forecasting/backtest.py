@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError, DataError
+from gatewise.tasks.forecasting.levels import first_known
 from gatewise.tasks.forecasting.scores import Scores
-from gatewise.tasks.forecasting.target import first_known
 
 MOST_TURNS = 32  # see `forecast_turns`
 

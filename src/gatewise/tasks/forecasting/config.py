@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gatewise.data.timeline import Frequency
 from gatewise.errors import DataError, ModelFolderError
 from gatewise.tasks.folder import ModelFolder
-from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.recipe import Recipe, Season
 from gatewise.tasks.forecasting.statistics import Statistics
 
 Strict = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -26,7 +26,7 @@ class RecipeConfig(BaseModel):
     model_config = Strict
 
     log: bool
-    season: Count
+    seasons: tuple[tuple[Annotated[int, Field(ge=2)], Annotated[float, Field(gt=0, le=1)]], ...]
     periods: Periods
     calendar: Periods
     lags: Annotated[int, Field(ge=1)]
@@ -35,12 +35,19 @@ class RecipeConfig(BaseModel):
     weight: Annotated[float, Field(ge=0, le=1)]
     spread: Scale
     epochs: Count
+    damping: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
     def _periods_agree(self) -> Self:
-        if self.season not in (0, *self.periods) or not set(self.calendar) <= set(self.periods):
-            raise ValueError("season and calendar must be among the periods")
+        lengths = [period for period, _ in self.seasons]
+        if not {*lengths, *self.calendar} <= set(self.periods) or lengths != sorted(set(lengths), reverse=True):
+            raise ValueError("seasons and calendar must be among the periods, seasons the longest first")
         return self
+
+    def fitted(self) -> Recipe:
+        """The recipe."""
+        values = self.model_dump()
+        return Recipe(**{**values, "seasons": tuple(Season(*season) for season in values["seasons"])})
 
 
 class StatisticsConfig(BaseModel):
@@ -137,7 +144,7 @@ class ForecasterConfig(BaseModel):
 
     def fitted_recipe(self) -> Recipe:
         """The recipe."""
-        return Recipe(**self.recipe.model_dump())
+        return self.recipe.fitted()
 
     def fitted_statistics(self) -> Statistics:
         """The statistics."""

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
+from gatewise.tasks.forecasting.levels import fill
 from gatewise.tasks.forecasting.rows import Places
 from gatewise.tasks.forecasting.statistics import Channel
-from gatewise.tasks.forecasting.target import fill
 from gatewise.tasks.forecasting.widths import ONE_HOT
 
 SKEWED = 2.0

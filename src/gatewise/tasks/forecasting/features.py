@@ -16,23 +16,23 @@ from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.tasks.forecasting.calendar import Calendar
 from gatewise.tasks.forecasting.covariates import Categories, read_covariate
+from gatewise.tasks.forecasting.levels import first_known
 from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.rows import Axis, Places, sample
 from gatewise.tasks.forecasting.statistics import Statistics
-from gatewise.tasks.forecasting.target import Target, first_known
+from gatewise.tasks.forecasting.target import Target
 from gatewise.tasks.forecasting.widths import Widths
 
 MOST_MEASURED = 50_000  # rows that the features' means and deviations are taken from
-MOST_LOG = 700.0  # its exponential is near the largest number there is; no forecast is infinite
 AT_ONCE = 2_048  # of them, so that a table's width times its length is never there
 
 
 class Features:
     """A panel under a recipe: features are made on demand for the rows at hand.
 
-    What is kept a row is the standardised target, its seasonal differences with their running means, and numeric
-    covariates: float32 once each. Everything else (lags, leads, calendar, masks, categories) follows from these, the
-    panel's own arrays and one entry a series.
+    What is kept a row is the standardised target, the courses of its seasons, what they leave with its running means,
+    and numeric covariates: float32 once each. Everything else (lags, leads, calendar, masks, categories) follows from
+    these, the panel's own arrays and one entry a series.
 
     Args:
         panel: the series, with the recipe's covariates.
@@ -60,7 +60,7 @@ class Features:
         ends = self.known_ends if fit_ends is None else self.starts + fit_ends
         self._axis = Axis(panel.offsets)
         self._target = target = Target(panel, recipe, statistics, ends)
-        self.level = target.level
+        self.level = target.levels.values
         missing = _lacks_values(panel, ends) if statistics is None else statistics.missing
         yearly = _needs_year(panel, ends) if statistics is None else statistics.yearly
         self._masked, self._calendar = missing, Calendar(panel, recipe.calendar, yearly)
@@ -127,9 +127,9 @@ class Features:
 
     def _raw_rows(self, places: Places) -> Tensor:
         rows, target = places.rows, self._target
-        if self.recipe.season:
+        if self.recipe.seasons:
             # Once the season is taken out, levels are too: what a network has seen at one level holds at the next.
-            parts = [target.w[rows][..., None], target.means[rows]]
+            parts = [target.rest[rows][..., None], target.means[rows]]
         else:
             z = target.z[rows]
             compressed = (z - target.floor).clamp(min=0.0).log1p()
@@ -145,7 +145,7 @@ class Features:
         back = torch.arange(self.recipe.lags)
         # Before a series begins, its first value stands in: a short history costs precision, not the series.
         lagged = torch.maximum(origins[..., None] - back, self._axis.places(origins).starts[..., None])
-        lags = self._target.w[lagged]
+        lags = self._target.rest[lagged]
         return torch.cat([lags[..., :1], lags[..., 1:] - lags[..., :1], rows], -1)
 
     def lead(self, origins: Tensor) -> Tensor:
@@ -155,10 +155,7 @@ class Features:
         columns = []
         for m in self.recipe.periods:
             back = -(-self._leads // m) * m
-            step = self._rise(rows - back, origins[..., None] - back, start)
-            if m == self.recipe.season:
-                step = step - self._rise(rows - back - m, origins[..., None] - back - m, start)
-            columns.append(step / self._target.step)
+            columns.append(self._rise(rows - back, origins[..., None] - back, start))
         parts = [torch.stack(columns, -1)] if columns else [torch.zeros((*rows.shape, 0))]
         if self.widths.future:
             parts += self._future_columns(torch.minimum(rows, places.ends[..., None] - 1))
@@ -174,16 +171,23 @@ class Features:
         ]
 
     def _rise(self, to: Tensor, since: Tensor, start: Tensor) -> Tensor:
-        rise = self._target.z[to.clamp(min=0)] - self._target.z[since.clamp(min=0)]
-        return torch.where((since >= start) & (to >= start), rise, 0.0)
+        rest = self._target.rest
+        rise = torch.where((since >= start) & (to >= start), rest[to.clamp(min=0)] - rest[since.clamp(min=0)], 0.0)
+        return rise if self.recipe.seasons else rise / self._target.step
 
     def reference(self, origins: Tensor) -> Tensor:
-        """Where each lead's forecast starts `[..., L]`: the newest value, or the value a season before the lead."""
-        z, m = self._target.z, self.recipe.season
-        if not m:
-            return z[origins][..., None].expand(*origins.shape, self.horizon)
-        rows = origins[..., None] + self._leads - -(-self._leads // m) * m
-        return z[torch.maximum(rows, self._axis.places(origins).starts[..., None])]
+        """Where each lead's forecast starts `[..., L]`: the newest value; or where there are seasons, their courses one
+        cycle before the lead, and what is left of the newest deviation from them.
+        """
+        target = self._target
+        if not self.recipe.seasons:
+            return target.z[origins][..., None].expand(*origins.shape, self.horizon)
+        found = target.step * target.rest[origins][..., None] * self.recipe.damping**self._leads
+        starts = self._axis.places(origins).starts[..., None]
+        for m, course in target.courses:
+            rows = origins[..., None] + self._leads - -(-self._leads // m) * m
+            found = found + course[torch.maximum(rows, starts)]
+        return found
 
     def truth(self, origins: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
         """What came after each origin, minus the reference `[..., L]`, and where known before row `ends` `[...]`."""
@@ -216,9 +220,7 @@ class Features:
 
     def in_units(self, z: np.ndarray, series: np.ndarray) -> np.ndarray:
         """Standardised values `[O, ...]` of the series `[O]` in the target's own units."""
-        mean, scale = (v.reshape(-1, *(1,) * (z.ndim - 1)) for v in self.level[series].T)
-        value = z * scale + mean
-        return np.exp(np.minimum(value, MOST_LOG)) if self.recipe.log else value
+        return self._target.levels.in_units(z, series)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.forecasting.features import Features
+from gatewise.tasks.forecasting.levels import fill
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
@@ -25,13 +26,10 @@ from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.scores import Scores, naive
 from gatewise.tasks.forecasting.selection import Split
 from gatewise.tasks.forecasting.statistics import Statistics
-from gatewise.tasks.forecasting.target import fill
 from gatewise.training import Interrupt, TrainingOptions, train
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
-# By how much the correction may raise the validation error before there is none: the members are more networks than the
-# scouts that are validated, and see more rows, so they correct better than validation shows.
-DOUBT = 0.01
+MOST_BLOCKS = 10  # of the validation part, over which the correction has to help
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
 SCOUTS = 3  # networks trained on the training part alone, to learn for how long and how far to trust them
 SHORTEST = 1e-6  # minutes; what a run gets that starts when time is up: its first step
@@ -156,19 +154,21 @@ class Fitting:
         if self._ended():
             return scouted.fitted, (f"Training {early}: these are the networks of the training part, as they were.",)
         recipe, rows = scouted.fitted.recipe, self.panel.observed_lengths
-        fitted, _ = self.train(recipe, rows, self.members, "member", span=scouted.span)
+        # Where the LSTM has no part in the forecasts one network is enough to look into.
+        count = self.members if recipe.weight else 1
+        fitted, _ = self.train(recipe, rows, count, "member", span=scouted.span)
         runs = self.history[len(self.history) - len(fitted.members) :]
         done = [m for m, run in zip(fitted.members, runs, strict=True) if run["stopped"] != "interrupted"]
         shortened = sum(run["stopped"] == "max_minutes" for run in self.history)
         notes = (f"max_minutes shortened the training of {shortened} networks.",) if shortened else ()
-        if len(done) == self.members:
+        if len(done) == count:
             return fitted, notes
         early = "was interrupted" if self.interrupt.requested else "ran out of time"
         if not done:
             return scouted.fitted, (*notes, f"Training {early}: these are the networks of the training part.")
         return replace(fitted, members=tuple(done)), (
             *notes,
-            f"Training {early}: {len(done)} of {self.members} networks were finished and are used.",
+            f"Training {early}: {len(done)} of {count} networks were finished and are used.",
         )
 
     def scout(self, recipe: Recipe, label: str, rounds: int = 1) -> Scouted:
@@ -190,7 +190,7 @@ class Fitting:
         mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
         tried = [(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS]
         error, epochs, weight = min(tried)
-        if error > (1 + DOUBT) * alone:
+        if not _helps(miss, weight * mean[epochs - 1], known, self._blocks()):
             error, epochs, weight = alone, 1, 0.0
         fitted = replace(fitted, recipe=replace(recipe, epochs=epochs, weight=weight))
         standard, quantiles = fitted.forecast(features, origins, CONTEXT)
@@ -270,6 +270,11 @@ class Fitting:
 
     def _ended(self, scouting: bool = False) -> bool:
         return self.interrupt.requested or self._seconds_left(scouting) <= 0
+
+    def _blocks(self) -> int:
+        """Stretches of validation about a horizon long, so that what each of them says is its own."""
+        held = np.maximum(self.split.known - self.split.train - self.horizon, 0).sum()
+        return int(np.clip(held // self.horizon, 2, MOST_BLOCKS))
 
     def _network(self, features: Features, seed: int, k: int) -> ForecastNetwork:
         with torch.random.fork_rng():
@@ -352,11 +357,19 @@ def _contribution(alone: float, tried: Sequence[tuple[float, int, float]], weigh
         f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {share:.0%} of the "
         f"LSTM's correction after {epochs} epochs it is {error:.4g}"
     )
-    if not weight:
-        return f"{said}, which is worse: forecasts are those of the linear part alone."
-    if error > alone:
-        return f"{said}, which is no better; it stays, as the networks to come are more and see more rows."
-    return f"{said}."
+    if weight:
+        return f"{said}."
+    return f"{said}, which is no reliable gain: forecasts are those of the linear part alone."
+
+
+def _helps(miss: Tensor, move: Tensor, known: Tensor, blocks: int) -> bool:
+    """Whether a correction `[O, L]` makes errors smaller by more than the standard error of that gain over stretches of
+    validation (as in the one-standard-error rule of Breiman et al. 1984): it was chosen as the best of many, so that a
+    part of what it gains is chance.
+    """
+    parts = zip(*(tensor.tensor_split(blocks) for tensor in (miss, move, known)), strict=True)
+    gains = np.array([lead_error(m, k) - lead_error(m - c, k) for m, c, k in parts if k.any()])
+    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _scales(moments: Moments, linear: Linear, levels: Sequence[float]) -> Scales:

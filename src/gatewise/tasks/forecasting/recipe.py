@@ -1,7 +1,14 @@
 """The recipe of a forecaster: what validation chose, kept with the model."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Season(NamedTuple):
+    """A season that forecasts start from: its period in steps, and the share of what is new in its smoothed course."""
+
+    period: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -10,7 +17,8 @@ class Recipe:
 
     Attributes:
         log: whether the target's logarithm is modelled.
-        season: steps of the season that forecasts start from (the value one season before); 0: from the newest value.
+        seasons: that forecasts start from, the longest first, see `smoothing`; none: from the newest value.
+        damping: what the newest deviation from the seasons keeps from lead to lead, 0 to 1.
         periods: the seasonal periods in steps whose last course is a feature.
         calendar: those of them that training rows went through often enough to learn from the position within them.
         lags: how many of the newest values the linear part and the head see directly.
@@ -22,7 +30,7 @@ class Recipe:
     """
 
     log: bool
-    season: int
+    seasons: tuple[Season, ...]
     periods: tuple[int, ...]
     calendar: tuple[int, ...]
     lags: int
@@ -31,6 +39,12 @@ class Recipe:
     weight: float = 1.0
     spread: float = 1.0
     epochs: int = 0
+    damping: float = 0.0
+
+    @property
+    def season(self) -> int:
+        """Steps of the longest season that forecasts start from; 0 without seasons."""
+        return self.seasons[0].period if self.seasons else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Its fields, for a file."""

@@ -45,8 +45,9 @@ def sample(ranges: Sequence[Sequence[int] | np.ndarray], most: int) -> tuple[np.
     """
     ends = np.cumsum([len(part) for part in ranges], dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
-    chosen = np.arange(total)
-    if total > most:
+    if total <= most:
+        chosen = np.arange(total)
+    else:
         drawn = np.random.default_rng(0).random(most)
         chosen = np.unique(((np.arange(most) + drawn) * (total / most)).astype(np.int64)).clip(max=total - 1)
     series = np.searchsorted(ends, chosen, side="right")
