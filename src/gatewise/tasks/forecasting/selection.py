@@ -24,6 +24,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 STRONG = 1.0  # where nothing can be validated
 FEWEST_LAGS, MOST_LAGS = 12, 64
 MOST_VALIDATED = 4_000
+MOST_LATER = 20_000
 OFTEN = 12  # times a seasonal period is seen before the position within it is a feature
 
 
@@ -58,11 +59,12 @@ class Split:
         return torch.from_numpy(origins), torch.from_numpy((panel.offsets[:-1] + self.known)[series])
 
     def later_half(self, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
-        """As `validation`, of the later half of the known rows: what has few parameters is not learned by heart, and
-        is judged best on as many changes as there are.
+        """As `validation`, of the later half of each series (at most its last `MOST_LATER` rows): what has few
+        parameters is not learned by heart, and is judged best on as many changes as there are.
         """
         parts = zip(panel.offsets[:-1].tolist(), self.known.tolist(), strict=True)
-        origins, series = sample([range(a + n // 2, a + n - self.horizon) for a, n in parts], MOST_VALIDATED)
+        later = [range(a + max(n // 2, n - MOST_LATER), a + n - self.horizon) for a, n in parts]
+        origins, series = sample(later, MOST_VALIDATED)
         return origins, (panel.offsets[:-1] + self.known)[series]
 
 
