@@ -41,7 +41,7 @@ def alter(folder: Path, where: tuple[str, ...], value: Any) -> None:
         (("recipe", "seasons"), [[5, 1.0]], "seasons and calendar must be among the periods"),
         (("recipe", "seasons"), [[7, 0.0]], "recipe.seasons"),
         (("recipe", "periods"), [1], "recipe.periods"),
-        (("recipe", "weight"), 2.0, "recipe.weight"),
+        (("recipe", "weights"), [0.5, 2.0], "recipe.weights"),
         (("recipe", "covariates"), ["snow"], 'covariate "snow"'),
         (("statistics", "rows"), [[0.0], [1.0]], "row features"),
         (("statistics", "step"), 0, "statistics.step"),

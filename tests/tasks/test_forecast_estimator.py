@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from gatewise.data.examples import airline
 from gatewise.tasks import Forecaster, load
-from gatewise.tasks.forecasting import fitting
+from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting.backtest import forecast_turns
 
 TINY: dict[str, Any] = {"members": 1, "max_epochs": 2, "hidden_size": 8, "threads": 1}
@@ -222,7 +222,7 @@ def test_rows_held_for_validation_train_no_scaler_of_the_scouts(monkeypatch: pyt
 
 
 def test_seeds_reproduce(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fitting, "_helps", lambda *_: True)  # so that the networks have their part in the forecasts
+    monkeypatch.setattr(contribution, "helps", lambda *_: True)  # so that the networks have their part in the forecasts
     model = Forecaster("load", 5, **TINY).fit(TABLE)
     state = torch.get_rng_state()
     again = Forecaster("load", 5, **TINY).fit(TABLE)
@@ -317,7 +317,7 @@ def test_a_correction_that_does_harm_is_left_out(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(fitting.ForecastObjective, "validate", validate)
     model = Forecaster("load", 5, **{**TINY, "members": 3}).fit(TABLE)
-    assert model.recipe_.weight == 0
+    assert model.recipe_.weights == (0.0, 0.0)
     assert any("no reliable gain: forecasts are those of the linear part alone" in note for note in model.notes_)
     assert len(model.fitted_.members) == 1
     before = model.predict(TABLE)
@@ -330,10 +330,10 @@ def test_a_gain_by_chance_is_told_from_one_that_lasts() -> None:
     miss, known = torch.ones(40, 3), torch.ones(40, 3, dtype=torch.bool)
     once = torch.zeros(40, 3)
     once[:4] = 0.9
-    assert fitting._helps(miss, 0.1 * miss, known, 10)
-    assert not fitting._helps(miss, once, known, 10)
-    assert not fitting._helps(miss, -0.1 * miss, known, 10)
-    assert not fitting._helps(miss, 0.1 * miss, known & (torch.arange(40) < 4)[:, None], 10)
+    assert contribution.helps(miss, 0.1 * miss, known, 10)
+    assert not contribution.helps(miss, once, known, 10)
+    assert not contribution.helps(miss, -0.1 * miss, known, 10)
+    assert not contribution.helps(miss, 0.1 * miss, known & (torch.arange(40) < 4)[:, None], 10)
 
 
 def test_every_run_leaves_its_checkpoints_and_log(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.tasks.test_forecast_estimator import TABLE, TINY, values
 
 from gatewise.tasks import Forecaster, load
-from gatewise.tasks.forecasting import fitting
+from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting import forecaster as forecaster_module
 from gatewise.training import Interrupt, TrainingOptions
 
@@ -21,7 +21,7 @@ from gatewise.training import Interrupt, TrainingOptions
 @pytest.fixture(autouse=True)
 def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks have their part in the forecasts, however little these few steps have taught them."""
-    monkeypatch.setattr(fitting, "_helps", lambda *_: True)
+    monkeypatch.setattr(contribution, "helps", lambda *_: True)
 
 
 def test_training_ends_in_time() -> None:

@@ -10,6 +10,7 @@ from gatewise.reports.content import CellTrace, ForecastPanel, Report
 from gatewise.reports.history import loss_curves
 from gatewise.reports.scores import metrics_table
 from gatewise.tasks.forecasting import Backtest, Forecaster
+from gatewise.tasks.forecasting.contribution import show_weights
 
 SERIES_SHOWN = 6
 FEWEST_SHOWN = 60  # rows of history in a plot, where the horizon asks for no more
@@ -68,7 +69,7 @@ def _facts(forecaster: Forecaster) -> tuple[tuple[str, str], ...]:
         ("Trained until", forecaster.trained_until_),
         ("Frequency", forecaster.frequency_.name),
         ("Horizon", f"{forecaster.horizon} steps"),
-        ("Model", f"ridge regression + {recipe.weight:.0%} of {len(forecaster.fitted_.members)} LSTMs"),
+        ("Model", f"ridge regression + {show_weights(recipe.weights)} of {len(forecaster.fitted_.members)} LSTMs"),
         ("LSTM", f"layers: {forecaster.num_layers}, units: {forecaster.hidden_size}"),
         ("Covariates kept", ", ".join(recipe.covariates) or "none"),
         ("Seed", str(forecaster.seed)),

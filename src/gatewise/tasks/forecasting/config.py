@@ -32,7 +32,7 @@ class RecipeConfig(BaseModel):
     lags: Annotated[int, Field(ge=1)]
     penalty: Scale
     covariates: Names
-    weight: Annotated[float, Field(ge=0, le=1)]
+    weights: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
     spread: Scale
     epochs: Count
     damping: Annotated[float, Field(ge=0, le=1)]

@@ -17,6 +17,7 @@ from torch import Tensor
 from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError
+from gatewise.tasks.forecasting import contribution
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.levels import fill
 from gatewise.tasks.forecasting.linear import Linear, Moments
@@ -28,7 +29,6 @@ from gatewise.tasks.forecasting.selection import Split
 from gatewise.tasks.forecasting.statistics import Statistics
 from gatewise.training import Interrupt, TrainingOptions, train
 
-WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
 MOST_BLOCKS = 10  # of the validation part, over which the correction has to help
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
 SCOUTS = 3  # networks trained on the training part alone, to learn for how long and how far to trust them
@@ -50,7 +50,8 @@ class Fitted:
     def forecast(self, features: Features, origins: Tensor, context: int | None = None) -> tuple[Tensor, Tensor]:
         """Standardised means `[O, L]` and quantiles `[O, L, Q]`, in double precision, from sorted origins `[O]`."""
         own = [corrections(member, features, origins, context) for member in self.members]
-        correction = self.recipe.weight * torch.stack(own).mean(0).cpu()
+        correction = torch.stack(own).mean(0).cpu()
+        correction = contribution.by_lead(self.recipe.weights, features.horizon)[:, None] * correction
         linear = torch.cat([self.linear(features.head(rows), features.lead(rows)) for rows in origins.split(4_096)])
         mean = features.reference(origins) + linear + self.scales.change * correction[..., 0]
         spread = self.scales.change[:, None] * (self.scales.quantiles + correction[..., 1:])
@@ -155,7 +156,7 @@ class Fitting:
             return scouted.fitted, (f"Training {early}: these are the networks of the training part, as they were.",)
         recipe, rows = scouted.fitted.recipe, self.panel.observed_lengths
         # Where the LSTM has no part in the forecasts one network is enough to look into.
-        count = self.members if recipe.weight else 1
+        count = self.members if any(recipe.weights) else 1
         fitted, _ = self.train(recipe, rows, count, "member", span=scouted.span)
         runs = self.history[len(self.history) - len(fitted.members) :]
         done = [m for m, run in zip(fitted.members, runs, strict=True) if run["stopped"] != "interrupted"]
@@ -180,27 +181,23 @@ class Fitting:
         held = (origins, ends) if len(origins) else None
         fitted, moves = self.train(recipe, self.split.train, min(SCOUTS, self.members), label, held, rounds)
         if not len(origins) or not moves:
-            recipe = replace(recipe, epochs=self.options.max_epochs, weight=0.5)
+            recipe = replace(recipe, epochs=self.options.max_epochs, weights=(0.5, 0.5))
             note = "There was nothing to validate on: epochs and the LSTM's weight are not chosen but set."
             return Scouted(replace(fitted, recipe=recipe), float("inf"), {}, note, self.options.max_epochs)
         features = Features(self.panel, recipe, self.horizon, fitted.statistics)
         truth, known = features.truth(origins, ends)
         miss = truth - fitted.linear(features.head(origins), features.lead(origins))
-        alone = lead_error(miss, known)
         mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
-        tried = [(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS]
-        error, epochs, weight = min(tried)
-        if not _helps(miss, weight * mean[epochs - 1], known, self._blocks()):
-            error, epochs, weight = alone, 1, 0.0
-        fitted = replace(fitted, recipe=replace(recipe, epochs=epochs, weight=weight))
+        found = contribution.Contribution.of(miss, mean, known, self._blocks())
+        fitted = replace(fitted, recipe=replace(recipe, epochs=found.epochs, weights=found.weights))
         standard, quantiles = fitted.forecast(features, origins, CONTEXT)
         spread = _spread(features.reference(origins) + truth, quantiles, known, self.levels)
         fitted = replace(fitted, recipe=replace(fitted.recipe, spread=spread))
-        note = f"{_contribution(alone, tried, weight)} Quantiles are {spread:.2f} times as wide as trained."
+        note = f"{found.note} Quantiles are {spread:.2f} times as wide as trained."
         # A schedule that time had shortened is repeated as it was, over the epochs that it came to.
         cut = any(run["stopped"] == "max_minutes" for run in self.history[-len(fitted.members) :])
         span = len(mean) if cut else self.options.max_epochs
-        return Scouted(fitted, error, self._metrics(features, origins, known, standard), note, span)
+        return Scouted(fitted, found.error, self._metrics(features, origins, known, standard), note, span)
 
     def train(
         self,
@@ -348,28 +345,6 @@ def filled(panel: Panel) -> np.ndarray:
 def rows_after(origins: np.ndarray, horizon: int, panel: Panel) -> np.ndarray:
     """The rows `[O, L]` after each origin `[O]`, cut at the end of the table."""
     return np.minimum(origins[:, None] + np.arange(1, horizon + 1), len(panel.times) - 1)
-
-
-def _contribution(alone: float, tried: Sequence[tuple[float, int, float]], weight: float) -> str:
-    """What the LSTM adds to the linear part `alone`, given each (error, epochs, weight) tried and the chosen weight."""
-    error, epochs, share = min(tried)
-    said = (
-        f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {share:.0%} of the "
-        f"LSTM's correction after {epochs} epochs it is {error:.4g}"
-    )
-    if weight:
-        return f"{said}."
-    return f"{said}, which is no reliable gain: forecasts are those of the linear part alone."
-
-
-def _helps(miss: Tensor, move: Tensor, known: Tensor, blocks: int) -> bool:
-    """Whether a correction `[O, L]` makes errors smaller by more than the standard error of that gain over stretches of
-    validation (as in the one-standard-error rule of Breiman et al. 1984): it was chosen as the best of many, so that a
-    part of what it gains is chance.
-    """
-    parts = zip(*(tensor.tensor_split(blocks) for tensor in (miss, move, known)), strict=True)
-    gains = np.array([lead_error(m, k) - lead_error(m - c, k) for m, c, k in parts if k.any()])
-    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _scales(moments: Moments, linear: Linear, levels: Sequence[float]) -> Scales:

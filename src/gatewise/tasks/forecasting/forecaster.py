@@ -196,7 +196,7 @@ class Forecaster(BaseEstimator):
             # Weights mean something only with the features they were trained on.
             recipe, chosen, found = start.recipe, ("The recipe is that of the model that training starts from.",), ()
             check_recipe(recipe, panel, split)
-            scouted = fitting.scout(replace(recipe, weight=1.0, spread=1.0, epochs=0), "validated")
+            scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0), "validated")
         self.fitted_, ended = fitting.finish(scouted)
         self.structure_ = structure(self, STRUCTURE)
         notes = [*panel.notes, *chosen, *found, scouted.note, *ended]

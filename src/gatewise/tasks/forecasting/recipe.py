@@ -24,7 +24,8 @@ class Recipe:
         lags: how many of the newest values the linear part and the head see directly.
         penalty: of the ridge regression, for each training row, on features of unit variance.
         covariates: names of the past, future and static covariates that helped on validation.
-        weight: the share, 0 to 1, of the LSTM's correction that validation supports.
+        weights: the shares, 0 to 1, of the LSTM's correction that validation supports: of the first and of the last
+            lead, those between in proportion.
         spread: the factor on the quantiles' distance from the middle that makes them cover what they claim.
         epochs: for how many epochs the final members train.
     """
@@ -36,7 +37,7 @@ class Recipe:
     lags: int
     penalty: float
     covariates: tuple[str, ...]
-    weight: float = 1.0
+    weights: tuple[float, float] = (1.0, 1.0)
     spread: float = 1.0
     epochs: int = 0
     damping: float = 0.0
