@@ -81,6 +81,13 @@ def test_what_is_on_offer() -> None:
     assert again == found
 
 
+def test_three_seasons_are_tried_in_turn() -> None:
+    """Of three periods the longest is settled first: 4 + 16 + 16 trials of shares, not 64."""
+    found = offered(panel_of(seasonal(noise=0.3, level=0.1, weeks=20)), 6, (3, 6, 42))
+    assert len(found) == 5
+    assert [season.period for season in found[-1][0]] in ([3], [6], [42], [42, 6, 3])
+
+
 def test_smoothed_seasons_win_where_the_last_one_was_noisy() -> None:
     panel = panel_of(seasonal(noise=0.5, level=0.05))
     recipe, notes = choose_recipe(panel, Split.of(panel, 6, None), (6, 42))

@@ -38,11 +38,12 @@ from gatewise.training import Interrupt
 class Forecaster(BaseEstimator):
     """Forecasts of one or many series, each lead with quantiles.
 
-    A ridge regression on the newest values and on how seasons went on from here the last time gives a first forecast
-    for each lead; an LSTM that reads the whole series corrects it (a linear path beside a recurrent one, as in LSTNet:
-    Lai et al. 2018). The last part of the training rows validates: it decides whether logarithms are modelled, from
-    which season forecasts start, which covariates stay, and how long and how far the LSTM is trusted. Then `members`
-    networks are trained on all rows and averaged.
+    Forecasts start from the newest value or from smoothed seasons (as in Taylor 2003). A ridge regression on the newest
+    values and on how seasons went on from here the last time corrects that for each lead, and an LSTM that reads the
+    whole series corrects the regression (a linear path beside a recurrent one, as in LSTNet: Lai et al. 2018). The last
+    part of the training rows validates: it decides whether logarithms are modelled, from which seasons forecasts start,
+    which covariates stay, and how long and how far the LSTM is trusted: not at all where what it gains may be chance.
+    Then `members` networks are trained on all rows and averaged.
 
     Args:
         target: the column to forecast.

@@ -87,10 +87,16 @@ class _Trial:
         return cls(parts, horizon)
 
     def best(self, chain: tuple[int, ...]) -> tuple[float, tuple[Season, ...], float]:
-        """The error, the seasons and the damping of a chain of periods."""
+        """The error, the seasons and the damping of a chain of periods.
+
+        The shares of the last two are tried together, those of longer ones before them each by itself: all of many
+        together would be too many.
+        """
+        first, last = chain[:-2], chain[-2:]
+        settled = self.best(chain[:-1])[1][: len(first)] if first else ()
         options = [
-            (tuple(map(Season, chain, shares)), damping(cycles, chain[-1]))
-            for shares in product(SHARES, repeat=len(chain))
+            ((*settled, *map(Season, last, shares)), damping(cycles, last[-1]))
+            for shares in product(SHARES, repeat=len(last))
             for cycles in FADING
         ]
         return min((self.error(*option), *option) for option in options)
