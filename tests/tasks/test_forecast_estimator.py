@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 import torch
 from sklearn.base import clone
@@ -16,6 +17,7 @@ from gatewise.tasks import Forecaster, load
 from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting.backtest import forecast_turns
 
+pc: Any = pyarrow.compute
 TINY: dict[str, Any] = {"members": 1, "max_epochs": 2, "hidden_size": 8, "threads": 1}
 
 
@@ -158,6 +160,18 @@ def test_a_backtest_forecasts_what_prediction_did_at_each_origin(of_sites: Forec
     np.testing.assert_array_equal(flat.column("forecast"), found.forecast.ravel())
     assert of_sites.evaluate(table, windows=3, stride=4) == found.metrics()
     assert found.metrics()["windows"] == 3
+
+
+def test_a_backtest_with_new_models_is_what_each_of_them_forecasts(of_sites: Forecaster) -> None:
+    found = of_sites.backtest(SITES, windows=2, stride=7, refit=True)
+    before = {"a": (78, 85), "b": (48, 55), "c": (63, 70)}
+    for window in (0, 1):
+        parts = [SITES.filter(pc.equal(SITES["site"], site)).slice(0, rows[window]) for site, rows in before.items()]
+        history = pa.concat_tables(parts)
+        model = Forecaster("load", 5, id="site", **TINY).fit(history)
+        want = model.predict(history).column("forecast").to_numpy().reshape(3, 5)
+        np.testing.assert_allclose(found.forecast[window::2], want, rtol=1e-6)
+    assert not np.allclose(found.forecast, of_sites.backtest(SITES, windows=2, stride=7).forecast)
 
 
 def test_a_backtest_takes_as_many_windows_as_there_are(model: Forecaster) -> None:

@@ -3,6 +3,7 @@
 Legend: O origins, L leads, Q quantiles.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,19 @@ def backtest_origins(panel: Panel, horizon: int, fewest: int, windows: int | Non
             )
         found.append(last - stride * np.arange(count)[::-1])
     return np.concatenate(found)
+
+
+def window_parts(panel: Panel, origins: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Origins `[O]` that are forecast together, the k-th last of each series, as indices into them, with the number of
+    rows of each series up to there `[S]`: all its known ones where it has no such origin.
+    """
+    series = np.searchsorted(panel.offsets, origins, side="right") - 1
+    last = np.searchsorted(series, series, side="right") - 1 - np.arange(len(series))  # origins are sorted by series
+    for k in range(int(last.max()), -1, -1):
+        here = np.flatnonzero(last == k)
+        ends = panel.observed_lengths.copy()
+        ends[series[here]] = origins[here] + 1 - panel.offsets[series[here]]
+        yield here, ends
 
 
 def forecast_turns(series: np.ndarray, unseen: np.ndarray) -> np.ndarray:

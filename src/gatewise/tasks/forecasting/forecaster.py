@@ -15,20 +15,14 @@ from gatewise.data.grid import Duplicates, Gaps
 from gatewise.data.panel import Panel, check_target
 from gatewise.data.table import read_table, table_like
 from gatewise.data.timeline import show_time
+from gatewise.errors import TrainingError
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder, read_folder
-from gatewise.tasks.forecasting import storage
-from gatewise.tasks.forecasting.backtest import Backtest, backtest_origins, forecast_turns
+from gatewise.tasks.forecasting import parameters, storage
+from gatewise.tasks.forecasting.backtest import Backtest, backtest_origins, forecast_turns, window_parts
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, rows_after
 from gatewise.tasks.forecasting.history import check_future, check_history, check_training
-from gatewise.tasks.forecasting.parameters import (
-    STRUCTURE,
-    check_names,
-    check_parameters,
-    read_roles,
-    training_options,
-)
 from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
 from gatewise.tasks.structure import check_structure, structure
@@ -158,9 +152,11 @@ class Forecaster(BaseEstimator):
             ConfigurationError: a parameter does not fit, or `init_from` is of other shapes.
             TrainingError: the loss is no longer finite.
         """
-        check_parameters(self)
-        panel = Panel.from_table(self.table(table), read_roles(self), gaps=self.gaps, duplicates=self.duplicates)
-        check_names(self, panel.roles)
+        parameters.check_parameters(self)
+        panel = Panel.from_table(
+            self.table(table), parameters.read_roles(self), gaps=self.gaps, duplicates=self.duplicates
+        )
+        parameters.check_names(self, panel.roles)
         check_target(panel)
         check_training(panel, self.horizon)
         start = None if init_from is None else Forecaster.load(init_from).fitted_
@@ -178,7 +174,7 @@ class Forecaster(BaseEstimator):
             horizon=self.horizon,
             levels=tuple(float(q) for q in self.quantiles),
             sizes={"hidden_size": self.hidden_size, "num_layers": self.num_layers, "dropout": self.dropout},
-            options=training_options(self),
+            options=parameters.training_options(self),
             members=self.members,
             seed=self.seed,
             device=self.device,
@@ -199,7 +195,7 @@ class Forecaster(BaseEstimator):
             check_recipe(recipe, panel, split)
             scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0), "validated")
         self.fitted_, ended = fitting.finish(scouted)
-        self.structure_ = structure(self, STRUCTURE)
+        self.structure_ = structure(self, parameters.STRUCTURE)
         notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
         self.interrupted_ = interrupt.requested
         self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
@@ -248,21 +244,26 @@ class Forecaster(BaseEstimator):
             columns[f"q{level:g}"] = quantiles[..., k].ravel()
         return table_like(pa.table(columns), table)
 
-    def backtest(self, table: Any, windows: int | None = 1, stride: int | None = None) -> Backtest:
-        """Forecasts of the last `windows` horizons of each series, each from what came before it, without retraining.
+    def backtest(
+        self, table: Any, windows: int | None = 1, stride: int | None = None, *, refit: bool = False
+    ) -> Backtest:
+        """Forecasts of the last `windows` horizons of each series, each from what came before it.
 
         Args:
             table: with the truth; only rows up to each origin are looked at (future covariates apart).
             windows: how many origins a series; None for as many as there are.
             stride: steps from one origin to the next; None for the horizon. The last window ends at the last row.
+            refit: forecast each window with a model of these parameters trained on all that came before it, instead of
+                with this one: what a model that is trained anew each time is worth, at as many times the cost.
 
         Raises:
             DataError: the table does not fit the model or is too short.
             ConfigurationError: `windows` or `stride` is below 1, or a parameter was set after `fit`.
+            TrainingError: with `refit`, a training was interrupted or its loss is no longer finite.
         """
         panel = self._panel(table)
         origins = backtest_origins(panel, self.horizon, self._fewest_rows, windows, stride)
-        forecast, quantiles = self._forecast(panel, origins)
+        forecast, quantiles = self._refitted(panel, origins) if refit else self._forecast(panel, origins)
         series = np.searchsorted(panel.offsets, origins, side="right") - 1
         base = naive(filled(panel), origins, panel.offsets[series], self.horizon, self.baseline_season_)
         return Backtest(
@@ -344,6 +345,19 @@ class Forecaster(BaseEstimator):
                 mean, around = fitted.forecast(features, torch.from_numpy(origins[here]))
                 forecast[here] = features.in_units(mean.numpy(), series[here])
                 quantiles[here] = features.in_units(around.numpy(), series[here])
+        return forecast, quantiles
+
+    def _refitted(self, panel: Panel, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `_forecast`, the k-th last window of all series with a model trained on what came before it."""
+        forecast = np.empty((len(origins), self.horizon))
+        quantiles = np.empty((*forecast.shape, len(self.quantiles)))
+        for here, ends in window_parts(panel, origins):
+            model = type(self)(**self.get_params())
+            with cpu_threads(self.threads), Interrupt() as interrupt:
+                model._fit(panel.head(ends), None, interrupt, None)
+            if interrupt.requested:
+                raise TrainingError("The backtest was interrupted while a model was trained anew: there are no scores.")
+            forecast[here], quantiles[here] = model._forecast(panel, origins[here])
         return forecast, quantiles
 
     def _panel(self, table: Any) -> Panel:
