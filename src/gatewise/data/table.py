@@ -45,6 +45,8 @@ def read_table(source: Any, codes: Collection[str] = ()) -> pa.Table:
     if isinstance(source, (str, Path)):
         try:
             table, where = _read_file(Path(source), codes), f'"{source}"'
+            # What the reading needed is larger than the table, and arrow would keep it for the next one.
+            pa.default_memory_pool().release_unused()
         except OSError as error:
             raise DataError(f'cannot read "{source}": {error.strerror or error}') from error
     else:
