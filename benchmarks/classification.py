@@ -8,12 +8,7 @@ points, `default_rng(0)` permutation, first 70 % train. seglearn's watch data (B
 majority vote of each recording's windows; the subjects are the groups of the validation parts.
 """
 
-import argparse
-import importlib.metadata
 import io
-import json
-import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 
 from data.packages import member
 from gatewise.data import read_ts
 from gatewise.tasks import Classifier
+from runner import run
 
 
 @dataclass(frozen=True)
@@ -98,41 +93,5 @@ def measure(split: Split, seed: int, threads: int) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Classification benchmarks, default settings")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--sets", nargs="+", choices=sorted(SETS), default=list(SETS))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="append the lines to this file as well")
-    options = parser.parse_args()
-    machine = {
-        "threads": options.threads,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in ("gatewise", "torch", "numpy")},
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-    }
-    for name in options.sets:
-        split, results = SETS[name](), []
-        for seed in range(options.seeds):
-            found = measure(split, seed, options.threads)
-            results.append(found)
-            emit({"set": name, "seed": seed, **found, **machine}, options.out)
-        summary: dict[str, Any] = {"set": name, "seeds": options.seeds}
-        for metric in ("accuracy", "majority", "seconds"):
-            values = [found[metric] for found in results if metric in found]
-            if values:
-                summary[metric] = {"mean": round(float(np.mean(values)), 3), "std": round(float(np.std(values)), 3)}
-        emit(summary, options.out)
-
-
-def emit(line: dict[str, Any], out: Path | None) -> None:
-    text = json.dumps(line)
-    print(text, flush=True)
-    if out is not None:
-        with out.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run(__doc__.splitlines()[0], SETS, measure, ("accuracy", "majority", "seconds"))

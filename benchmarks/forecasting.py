@@ -8,25 +8,19 @@ Beijing PM2.5 (Liang et al. 2015): hours of 2010-2013 train, forecasts of 24 hou
 target are filled forward, for inputs and scores alike; the weather columns are past covariates.
 """
 
-import argparse
 import csv
-import importlib.metadata
 import io
-import json
-import platform
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from data.packages import member, taylor
 from gatewise.tasks import Forecaster
+from runner import run
 
 WEATHER = ("DEWP", "TEMP", "PRES", "cbwd", "Iws", "Is", "Ir")
 
@@ -89,42 +83,5 @@ def measure(split: Split, seed: int, threads: int) -> dict[str, Any]:
             "recipe": model.recipe_.to_dict()}  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--sets", nargs="+", choices=sorted(SETS), default=list(SETS))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="append the lines to this file as well")
-    options = parser.parse_args()
-    machine = {
-        "threads": options.threads,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in ("gatewise", "torch", "numpy")},
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-    }
-    for name in options.sets:
-        split, results = SETS[name](), []
-        for seed in range(options.seeds):
-            found = measure(split, seed, options.threads)
-            results.append(found)
-            _emit({"set": name, "seed": seed, **found, **machine}, options.out)
-        summary: dict[str, Any] = {"set": name, "seeds": len(results)}
-        for score in split.scores:
-            values = [found[score] for found in results]
-            summary[score] = round(statistics.mean(values), 3)
-            summary[f"{score} std"] = round(statistics.pstdev(values), 3)
-        summary["seconds"] = round(statistics.mean(found["seconds"] for found in results), 1)
-        _emit(summary, options.out)
-
-
-def _emit(line: dict[str, Any], out: Path | None) -> None:
-    text = json.dumps(line)
-    print(text, flush=True)
-    if out is not None:
-        with out.open("a") as file:
-            file.write(text + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__.splitlines()[0], SETS, measure, ("mape", "rmse 1", "rmse 24", "coverage", "seconds"))

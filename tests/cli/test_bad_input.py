@@ -1,5 +1,6 @@
 """Whatever is wrong is said in one message, with exit code 2, and nothing is written."""
 
+import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ def config(name: str, lines: Lines, *says: str, base: tuple[str, ...] = TRAIN) -
     return Case(name, (*base, "--config", "settings.toml"), says, files)
 
 
+WRITERS = [f"{line},{'writer' if not k else 'ann'}" for k, line in enumerate(strokes())]
 NO_LABEL = [line.rpartition(",")[0] for line in strokes()]
 UNLABELLED = [line.rpartition(":")[0] if ":" in line else line.replace("true slow fast", "false") for line in waves()]
 NEW_LABEL = [*waves(23), waves()[-1].replace("fast", "quick")]
@@ -53,6 +55,16 @@ TRAINING = (
     # files
     Case("missing file", TRAIN, ('no file "sales.csv"', 'did you mean "sale.csv"?'), {"sale.csv": sales()}),
     table("empty file", "", '"sales.csv" is empty'),
+    Case("not gzip", tuple(a.replace(".csv", ".csv.gz") for a in TRAIN), ('"sales.csv.gz"', "not a whole gzip file"),
+         {"sales.csv.gz": sales()}),
+    Case("truncated gzip", tuple(a.replace(".csv", ".csv.gz") for a in TRAIN), ('"sales.csv.gz"', "Copy it again"),
+         {"sales.csv.gz": gzip.compress("\n".join(sales()).encode())[:-40]}),
+    Case("no such group", (*STROKES, "--group", "writr"), ('no column "writr"', "group", 'did you mean "writer"'),
+         {"strokes.csv": WRITERS}),
+    Case("group changes", (*STROKES, "--group", "x"), ('group column "x"', "row 2", "one group"),
+         {"strokes.csv": WRITERS}),
+    Case("group without a table", (*CLASSIFY, "--group", "writer"), ('no column "writer"', "give a table")),
+    Case("group is the label", (*STROKES, "--group", "letter"), ('"letter" has two roles',), {"strokes.csv": WRITERS}),
     table("header only", sales()[:1], "day, sales", "no rows"),
     table("blank lines only", "\n\n\n", "blank lines"),
     table("no header", [",".join(line.split(",")[:2]) for line in sales()[1:]], "no header"),

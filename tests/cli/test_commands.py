@@ -1,5 +1,6 @@
 """From a file to a model to predictions and a report, through the commands."""
 
+import gzip
 import json
 import tomllib
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from gatewise.data import read_table
 from gatewise.tasks import Classifier, Forecaster, load
+from gatewise.tasks.classification import classifier as classifier_module
 from tests.cli.program import TINY, Outcome, Program, sales, shops, strokes, waves, write
 
 FORECAST = ("train", "forecast", "sales.csv", "--target", "sales", "--horizon", "3", *TINY)
@@ -86,6 +88,50 @@ def test_several_series_with_every_kind_of_covariate(gatewise: Program, data: Pa
     assert [(row["shop"], str(row["day"])[:10]) for row in rows] == [
         (shop, day) for shop in "ab" for day in ("2024-01-31", "2024-02-01")
     ]
+
+
+def test_ids_of_digits_stay_as_they_are_written_in_compressed_files_too(gatewise: Program, data: Path) -> None:
+    lines = shops()
+    lines = [lines[0], *(line.replace("a,", "007,", 1).replace("b,", "07,", 1) for line in lines[1:])]
+    write("shops.csv.gz", gzip.compress("\n".join(lines).encode()))
+    argv = ("train", "forecast", "shops.csv.gz", "--target", "sales", "--horizon", "2", "--id", "shop", *TINY)
+    assert gatewise(*argv, "--out", "model", "--holdout", "2", "--quiet").code == 0
+    assert answer(gatewise("evaluate", "model", "shops.csv.gz", "--json"))["windows"] == 2
+    assert gatewise("predict", "model", "shops.csv.gz", "--out", "next.csv").code == 0
+    assert [line.split(",")[0] for line in Path("next.csv").read_text().splitlines()] == [
+        "shop", '"007"', '"007"', '"07"', '"07"'
+    ]  # fmt: skip
+
+
+def grouped_strokes() -> list[str]:
+    """Strokes of four writers, each of whom wrote both letters."""
+    lines = strokes()
+    return [f"{lines[0]},writer", *(f"{line},w{int(line.split(',')[0][1:]) // 2 % 4}" for line in lines[1:])]
+
+
+def test_whole_groups_of_a_table_are_held_out(gatewise: Program, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("strokes.csv", grouped_strokes())
+    held: list[Any] = []
+    parts = classifier_module.validation_parts
+
+    def spy(targets: Any, groups: Any, **options: Any) -> Any:
+        found = parts(targets, groups, **options)
+        held.extend((groups, part) for part in found[0])
+        return found
+
+    monkeypatch.setattr(classifier_module, "validation_parts", spy)
+    argv = ("train", "classify", "strokes.csv", "--id", "stroke", "--label", "letter", *TINY)
+    trained = answer(gatewise(*argv, "--group", "writer", "--test", "strokes.csv", "--out", "model", "--json"))
+    assert "Each member holds out 15% of the groups" in trained["notes"][1]
+    (groups, part) = held[0]
+    assert len(set(groups)) == 4
+    assert len(set(groups[part])) == 1
+    assert len(part) == 6
+    assert 'group = "writer"' in Path("model/train.toml").read_text()
+    # The column is no channel, and prediction does without it.
+    assert "channels: step, x, y" in Path("model/README.md").read_text()
+    write("new.csv", [line.rpartition(",")[0] for line in grouped_strokes()])
+    assert answer(gatewise("evaluate", "model", "new.csv", "--json"))["sequences"] == 24
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
+import gzip
 import os
 import stat
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 import pytest
 
@@ -41,6 +44,67 @@ def test_a_type_found_late_in_a_large_file_still_counts(file):
     assert table.num_rows == 300_001
     assert table.column("a").type == pa.float64()
     assert table.column("b")[-1].as_py() == "x"
+
+
+@pytest.mark.parametrize("late", ["1.5", "x", "", "2024-01-01"])
+@pytest.mark.parametrize("early", ["", "1", "true", "2024-01-01", "2024-01-01 10:00:00", "10:30", "1.5", "x"])
+def test_types_are_those_of_all_values(file, early, late):
+    """However the first block of a file reads, the whole is read as if it were one block."""
+    path = file("a,b\n" + f"{early},1\n" * 200_000 + f"{late},2\n")
+    assert path.stat().st_size > 0
+    whole = pa_csv.read_csv(path)
+    assert read_table(path).schema == whole.schema
+    assert read_table(path).equals(whole)
+
+
+LONG = b"".join(
+    b"%d,%d\n" % pair for pair in map(tuple, np.random.default_rng(0).integers(0, 10**9, (200_000, 2)).tolist())
+)
+CODED = "id,n,x\n100,007,1\n007,12,2\n12,3,3\n"
+
+
+def test_codes_are_read_as_written_where_they_would_lose_digits(file):
+    path = file(CODED)
+    assert read_table(path).column("id").to_pylist() == [100, 7, 12]
+    table = read_table(path, codes=("id", "x", "other"))
+    assert table.column("id").to_pylist() == ["100", "007", "12"]
+    assert table.column("n").to_pylist() == [7, 12, 3]
+    assert table.column("x").to_pylist() == [1, 2, 3]
+    assert table.column_names == ["id", "n", "x"]
+    long = read_table(file("id,x\n12345678901234567891,1\n-5,2\n"), codes=("id",))
+    assert long.column("id").to_pylist() == ["12345678901234567891", "-5"]
+    late = read_table(file("id,x\n" + "1,2\n" * 400_000 + "01,3\n"), codes=("id",))
+    assert late.column("id")[-1].as_py() == "01"
+    assert pa.types.is_integer(read_table(file("id,x\n0,1\n10,2\n"), codes=("id",)).schema.field("id").type)
+
+
+@pytest.mark.parametrize("name", ["data.csv.gz", "DATA.TSV.GZ"])
+def test_compressed_text_is_read_as_what_it_holds(file, name):
+    path = file(gzip.compress(CODED.encode()), name)
+    assert read_table(path, codes=("id",)).equals(read_table(file(CODED), codes=("id",)))
+    with pytest.raises(DataError, match=r"must end in one of \.csv, \.tsv, \.parquet, \.pq$"):
+        write_table(read_table(path), path.with_name("out.csv.gz"))
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"a,b\n1,2\n", ["not a whole gzip file", "name it as what it is"]),
+        (gzip.compress(CODED.encode())[:-12], ["not a whole gzip file", "Copy it again"]),
+        (gzip.compress(b"a,b\n" + LONG)[:-200_000], ["not a whole gzip file"]),
+        (gzip.compress(b"a,b\n1,2\n")[:-2] + b"xx", ["not a whole gzip file"]),
+        (b"", ["is empty"]),
+        (gzip.compress(b""), ["only blank lines"]),
+        (gzip.compress(b"a,b\n1,2\n3,4,5\n"), ["row 2", "expected 2 fields, got 3"]),
+        (gzip.compress(b"1,2\n3,4\n"), ["no header"]),
+        (gzip.compress(b"a,b\n1,\xff\xfe\n"), ["row 1", 'column "b"', "UTF-8"]),
+    ],
+)
+def test_compressed_files_that_cannot_be_read(file, content, parts):
+    text = message(file(content, "data.csv.gz"))
+    assert "data.csv.gz" in text
+    for part in parts:
+        assert part in text
 
 
 def test_byte_order_mark_crlf_tabs_semicolons_and_quotes(file):
@@ -124,7 +188,7 @@ def test_csv_errors(file, content, parts):
 def test_other_sources_that_are_no_tables(tmp_path, file):
     assert "is a folder" in message(tmp_path)
     text = message(file("a\n1\n", "data.xlsx"))
-    assert "must end in one of .csv, .tsv, .parquet, .pq" in text
+    assert "must end in one of .csv, .tsv, .csv.gz, .tsv.gz, .parquet, .pq" in text
     assert "not a readable Parquet file" in message(file("a,b\n1,2\n", "data.parquet"))
     assert "type int" in message(3)
     assert "type dict" in message({"a": [1]})

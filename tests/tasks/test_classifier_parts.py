@@ -1,16 +1,21 @@
 """The classifier's parts: the network does not see padding, augmentation keeps gaps, splits hold out what they say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from gatewise.data import Ragged
-from gatewise.tasks.classification.committee import default_epochs
+from gatewise.tasks import Classifier
+from gatewise.tasks.classification.committee import default_epochs, train_committee
 from gatewise.tasks.classification.inputs import Preparation
 from gatewise.tasks.classification.network import ClassifierNetwork
 from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, run_network
+from gatewise.tasks.classification.parameters import member_options
 from gatewise.tasks.classification.split import validation_parts
+from gatewise.training import Interrupt
 
 
 def network(masked: bool = False, classes: int = 3, channels: int = 2) -> ClassifierNetwork:
@@ -178,3 +183,34 @@ def test_without_a_sensible_part_it_says_why(
 
 def test_small_sets_get_more_epochs() -> None:
     assert [default_epochs(batches) for batches in (1, 10, 20, 100, 101, 10_000)] == [200, 200, 100, 20, 20, 20]
+
+
+def test_members_share_the_time_and_each_comes_to_the_end_of_its_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, loss = [0.0], ClassifyObjective.loss
+
+    def slow(self: ClassifyObjective, batch: Any) -> Tensor:
+        now[0] += 1.0
+        return loss(self, batch)
+
+    monkeypatch.setattr(ClassifyObjective, "loss", slow)
+    rng = np.random.default_rng(0)
+    sequences = Ragged.from_arrays([rng.normal(size=(5, 1)) for _ in range(32)])
+    targets = np.arange(32) % 2
+    parts, _ = validation_parts(targets, None, share=0.25, members=3, seed=0)
+    with Interrupt() as interrupt:
+        committee = train_committee(
+            sequences, targets, parts, member_options(Classifier(4, max_epochs=5_000, patience=None)),
+            class_weight=None, max_minutes=4.0, seed=0, start=None, directory=None, progress=False,
+            interrupt=interrupt, clock=lambda: now[0],
+        )  # fmt: skip
+    assert [run["stopped"] for run in committee.history] == ["max_minutes"] * 3
+    assert committee.shortened() == 3
+    # 240 seconds, one a loss: those of validation are among them, and an epoch is cut where the time is up.
+    assert now[0] == pytest.approx(240, abs=6)
+    epochs = [len(run["epochs"]) for run in committee.history]
+    assert max(epochs) - min(epochs) <= 2
+    for run in committee.history:
+        rates = [row["learning_rate"] for row in run["epochs"]]
+        assert rates[-1] < 0.01 * max(rates)
+        falling = rates[int(np.argmax(rates)) :]
+        assert falling == sorted(falling, reverse=True)

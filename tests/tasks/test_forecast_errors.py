@@ -80,7 +80,14 @@ def test_a_failed_fit_leaves_the_model_unfitted() -> None:
         ({"weight_decay": -1.0}, "weight_decay is -1.0"),
         ({"max_minutes": 0.0}, "max_minutes is 0.0"),
         ({"device": "gpu"}, "device is 'gpu'"),
-        ({"past": "load"}, r'past is "load", expected a sequence of column names: \["load"\]'),
+        ({"past": "load"}, r"past is 'load', expected a sequence of column names: \['load'\]"),
+        ({"past": 3}, "past is 3, expected a sequence of column names"),
+        ({"static": ["x", 1]}, "static is .*, expected a sequence of column names"),
+        ({"target": None}, "target is None, expected the name of a column$"),
+        ({"id": 3}, "id is 3, expected the name of a column or None"),
+        ({"quantiles": 0.5}, "quantiles are 0.5, expected a sequence of levels"),
+        ({"gaps": "msk"}, 'gaps is "msk", did you mean "mask"'),
+        ({"duplicates": "least"}, 'duplicates is "least", did you mean "last"'),
     ],
 )
 def test_a_parameter_that_does_not_fit_is_refused(parameters: dict[str, Any], message: str) -> None:

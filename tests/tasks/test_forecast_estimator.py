@@ -1,7 +1,5 @@
 """The forecaster from table to table: what it learns, what it returns, and what it keeps in its folder."""
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +7,17 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 import torch
 from sklearn.base import clone
 
 from gatewise.data.examples import airline
 from gatewise.tasks import Forecaster, load
-from gatewise.tasks.forecasting import fitting
-from gatewise.tasks.forecasting.forecaster import _turns
-from gatewise.training import Interrupt, TrainingOptions
+from gatewise.tasks.forecasting import contribution, fitting
+from gatewise.tasks.forecasting.backtest import forecast_turns
 
+pc: Any = pyarrow.compute
 TINY: dict[str, Any] = {"members": 1, "max_epochs": 2, "hidden_size": 8, "threads": 1}
 
 
@@ -69,15 +68,9 @@ def test_the_last_year_of_airline_passengers_is_forecast_well_by_default() -> No
     assert 0.5 <= metrics["coverage"] <= 1
     assert model.score(table) == pytest.approx(1 - metrics["mae"] / metrics["baseline"]["mae"])
     assert model.recipe_.season == 12
-    assert any("from the value 12 steps (each a month) before" in note for note in model.notes_)
+    assert any("the target, from the value 12 steps (each a month) before" in note for note in model.notes_)
     assert model.trained_until_ == "1959-12-01"
-    names = [run["name"] for run in model.history_]
-    scouts = len(names) - model.members
-    assert names == [
-        *(f"validated {k + 1}" for k in range(scouts)),
-        *(f"member {k + 1}" for k in range(model.members)),
-    ]
-    assert 1 <= scouts <= model.members
+    assert [run["name"] for run in model.history_[:4]] == ["validated 1", "validated 2", "validated 3", "member 1"]
     forecast = model.predict(table.slice(0, 132))
     assert forecast.column_names == ["month", "forecast", "q0.1", "q0.5", "q0.9"]
     want = np.arange("1960-01", "1961-01", dtype="datetime64[M]")
@@ -169,6 +162,18 @@ def test_a_backtest_forecasts_what_prediction_did_at_each_origin(of_sites: Forec
     assert found.metrics()["windows"] == 3
 
 
+def test_a_backtest_with_new_models_is_what_each_of_them_forecasts(of_sites: Forecaster) -> None:
+    found = of_sites.backtest(SITES, windows=2, stride=7, refit=True)
+    before = {"a": (78, 85), "b": (48, 55), "c": (63, 70)}
+    for window in (0, 1):
+        parts = [SITES.filter(pc.equal(SITES["site"], site)).slice(0, rows[window]) for site, rows in before.items()]
+        history = pa.concat_tables(parts)
+        model = Forecaster("load", 5, id="site", **TINY).fit(history)
+        want = model.predict(history).column("forecast").to_numpy().reshape(3, 5)
+        np.testing.assert_allclose(found.forecast[window::2], want, rtol=1e-6)
+    assert not np.allclose(found.forecast, of_sites.backtest(SITES, windows=2, stride=7).forecast)
+
+
 def test_a_backtest_takes_as_many_windows_as_there_are(model: Forecaster) -> None:
     found = model.backtest(TABLE, windows=None, stride=1)
     fewest = model.recipe_.season + 2
@@ -177,7 +182,7 @@ def test_a_backtest_takes_as_many_windows_as_there_are(model: Forecaster) -> Non
 
 def test_origins_of_unseen_series_share_turns_only_where_there_are_many() -> None:
     series = np.repeat([0, 1, 2], [3, 2, 100])
-    turns = _turns(series, np.array([True, False, True]))
+    turns = forecast_turns(series, np.array([True, False, True]))
     assert turns[:5].tolist() == [0, 1, 2, 0, 0]
     assert turns[5:].max() == 31
     assert (np.diff(turns[5:]) >= 0).all()
@@ -230,7 +235,9 @@ def test_rows_held_for_validation_train_no_scaler_of_the_scouts(monkeypatch: pyt
     assert of_members.level[""] == pytest.approx((load.mean(), load.std()))
 
 
-def test_seeds_reproduce(model: Forecaster) -> None:
+def test_seeds_reproduce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contribution, "helps", lambda *_: True)  # so that the networks have their part in the forecasts
+    model = Forecaster("load", 5, **TINY).fit(TABLE)
     state = torch.get_rng_state()
     again = Forecaster("load", 5, **TINY).fit(TABLE)
     assert torch.equal(torch.get_rng_state(), state)
@@ -312,75 +319,35 @@ def test_gates_are_observed(model: Forecaster) -> None:
     np.testing.assert_array_equal(seen["target"], TABLE.column("load").to_numpy()[-30:])
 
 
-def test_training_ends_in_time() -> None:
-    model = Forecaster("load", 5, **{**TINY, "members": 3, "max_epochs": 10_000, "max_minutes": 0.02}).fit(TABLE)
-    assert sum(row["seconds"] for run in model.history_ for row in run["epochs"]) < 10
-    assert not model.interrupted_
-    assert any("ran out of time" in note for note in model.notes_)
-    assert [run for run in model.history_ if run["name"] == "validated 1" and run["epochs"]]
-    assert np.isfinite(values(model.predict(TABLE))).all()
+def test_a_correction_that_does_harm_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = fitting.ForecastObjective.validate
+
+    def validate(self: fitting.ForecastObjective) -> dict[str, float]:
+        found = original(self)
+        if self.validated:
+            # A noise of zero mean, which never helps, in the place of what the network had learned.
+            self.validated[-1] = np.random.default_rng(0).normal(size=self.validated[-1].shape).astype(np.float32)
+        return found
+
+    monkeypatch.setattr(fitting.ForecastObjective, "validate", validate)
+    model = Forecaster("load", 5, **{**TINY, "members": 3}).fit(TABLE)
+    assert model.recipe_.weights == (0.0, 0.0)
+    assert any("no reliable gain: forecasts are those of the linear part alone" in note for note in model.notes_)
+    assert len(model.fitted_.members) == 1
+    before = model.predict(TABLE)
+    for parameter in model.fitted_.members[0].parameters():
+        parameter.data += 1.0
+    np.testing.assert_array_equal(values(model.predict(TABLE)), values(before))
 
 
-def interrupted_at(run: str, epoch: int, monkeypatch: pytest.MonkeyPatch) -> Forecaster:
-    """A forecaster whose training gets a real SIGINT at the second batch of an epoch of the named run."""
-    original = fitting.train
-
-    def train(objective: Any, options: TrainingOptions, *, label: str, **named: Any) -> Any:
-        batches = objective.batches
-
-        def interrupted(now: int) -> Any:
-            for number, batch in enumerate(batches(now)):
-                if label.startswith(run) and (now, number) == (epoch, 1):
-                    os.kill(os.getpid(), signal.SIGINT)
-                yield batch
-
-        objective.batches = interrupted
-        return original(objective, options, label=label, **named)
-
-    monkeypatch.setattr(fitting, "train", train)
-    before = signal.getsignal(signal.SIGINT)
-    model = Forecaster("load", 5, **{**TINY, "members": 2}).fit(TABLE)
-    assert signal.getsignal(signal.SIGINT) is before
-    return model
-
-
-@pytest.mark.parametrize(
-    ("run", "epoch", "runs", "networks", "note"),
-    [
-        ("validated 1", 1, ["validated 1"], 1, "networks of the training part, as they were"),
-        ("validated 1", 2, ["validated 1"], 1, "networks of the training part, as they were"),
-        ("member 1", 1, ["validated 1", "validated 2", "member 1"], 2, "networks of the training part"),
-        ("member 2", 1, ["validated 1", "validated 2", "member 1", "member 2"], 1, "1 of 2 networks were finished"),
-    ],
-)
-def test_an_interrupted_training_keeps_what_it_has(
-    run: str, epoch: int, runs: list[str], networks: int, note: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    model = interrupted_at(run, epoch, monkeypatch)
-    assert model.interrupted_
-    assert [entry["name"] for entry in model.history_] == runs
-    assert model.history_[-1]["stopped"] == "interrupted"
-    assert len(model.fitted_.members) == networks
-    assert any("Training was interrupted" in text and note in text for text in model.notes_)
-    forecast = values(model.predict(TABLE))
-    assert np.isfinite(forecast).all()
-    again = load(model.save(tmp_path / "model"))
-    np.testing.assert_array_equal(values(again.predict(TABLE)), forecast)
-
-
-def test_an_interrupt_before_the_first_step_leaves_the_linear_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    entered = Interrupt.__enter__
-
-    def requested(self: Interrupt) -> Interrupt:
-        self.request()
-        return entered(self)
-
-    monkeypatch.setattr(Interrupt, "__enter__", requested)
-    model = Forecaster("load", 5, **TINY).fit(TABLE)
-    assert model.interrupted_
-    assert not any(run["epochs"] for run in model.history_)
-    found = model.backtest(TABLE)
-    assert found.metrics()["mae"] < 3
+def test_a_gain_by_chance_is_told_from_one_that_lasts() -> None:
+    miss, known = torch.ones(40, 3), torch.ones(40, 3, dtype=torch.bool)
+    once = torch.zeros(40, 3)
+    once[:4] = 0.9
+    assert contribution.helps(miss, 0.1 * miss, known, 10)
+    assert not contribution.helps(miss, once, known, 10)
+    assert not contribution.helps(miss, -0.1 * miss, known, 10)
+    assert not contribution.helps(miss, 0.1 * miss, known & (torch.arange(40) < 4)[:, None], 10)
 
 
 def test_every_run_leaves_its_checkpoints_and_log(tmp_path: Path) -> None:

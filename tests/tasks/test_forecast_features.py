@@ -8,18 +8,26 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from gatewise.data.panel import Panel, Roles
-from gatewise.errors import DataError, ModelFolderError
-from gatewise.tasks.forecasting.features import Features, Statistics
-from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.errors import DataError
+from gatewise.tasks.forecasting.calendar import Calendar
+from gatewise.tasks.forecasting.config import RecipeConfig
+from gatewise.tasks.forecasting.features import Features
+from gatewise.tasks.forecasting.recipe import Recipe, Season
+from gatewise.tasks.forecasting.rows import Axis, sample
+from gatewise.tasks.forecasting.statistics import Statistics
 
 HORIZON, SEASON = 5, 7
 COVARIATES = ("wind", "kind", "holiday", "size", "region")
 ROLES = Roles("load", time="day", id="site", past=("wind", "kind"), future=("holiday",), static=("size", "region"))
-PLAIN = Recipe(log=False, season=0, periods=(SEASON,), calendar=(SEASON,), lags=4, penalty=0.1, covariates=COVARIATES)
-RECIPES = (PLAIN, replace(PLAIN, season=SEASON), replace(PLAIN, log=True, season=SEASON))
+PLAIN = Recipe(log=False, seasons=(), periods=(SEASON,), calendar=(SEASON,), lags=4, penalty=0.1, covariates=COVARIATES)
+LAST = (Season(SEASON, 1.0),)
+SMOOTHED = {"periods": (3, SEASON), "seasons": (Season(SEASON, 0.4), Season(3, 0.7)), "damping": 0.9}
+RECIPES = (PLAIN, replace(PLAIN, seasons=LAST), replace(PLAIN, log=True, seasons=LAST), replace(PLAIN, **SMOOTHED))
+NAMES = ["newest", "season", "log", "smoothed"]
 
 
 def three_series() -> Panel:
@@ -59,7 +67,7 @@ def fitted(panel: Panel = PANEL, recipe: Recipe = PLAIN) -> Features:
 
 def seen(features: Features, origin: int) -> list[Tensor]:
     at = torch.tensor([origin])
-    return [features.head(at), features.lead(at), features.reference(at), features.rows[at], features.codes[at]]
+    return [features.head(at), features.lead(at), features.reference(at), features.rows(at), features.codes(at)]
 
 
 def changed(panel: Panel, after: int, columns: tuple[str, ...], by: float = 7.0) -> Panel:
@@ -74,13 +82,14 @@ def changed(panel: Panel, after: int, columns: tuple[str, ...], by: float = 7.0)
     return replace(panel, numeric=numeric, categorical=categorical)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 @pytest.mark.parametrize("origin", [0, 1, 8, 20, 44, 45, 46, 60, 104, 105, 120])
 def test_nothing_after_an_origin_is_seen_from_it(recipe: Recipe, origin: int) -> None:
     statistics = fitted(recipe=recipe).statistics
     before = Features(PANEL, recipe, HORIZON, statistics)
     after = Features(changed(PANEL, origin, ("load", "wind", "kind")), recipe, HORIZON, statistics)
-    assert not torch.equal(before.rows, after.rows)
+    at = torch.arange(len(PANEL.times))
+    assert not torch.equal(before.rows(at), after.rows(at))
     for was, now in zip(seen(before, origin), seen(after, origin), strict=True):
         torch.testing.assert_close(now, was, rtol=0, atol=0)
 
@@ -113,12 +122,12 @@ def test_future_covariates_are_seen_up_to_the_last_lead_and_no_further() -> None
     np.testing.assert_allclose(column, want, atol=1e-6)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_each_series_alone_is_as_within_the_panel(recipe: Recipe) -> None:
     together = fitted(recipe=recipe)
     for i in range(len(PANEL)):
         alone = Features(PANEL.select([i]), recipe, HORIZON, together.statistics)
-        own = torch.arange(len(alone.rows))
+        own = torch.arange(len(alone.panel.times))
         within = own + int(PANEL.offsets[i])
         for one, many in zip(
             (alone.head(own), alone.lead(own), alone.reference(own)),
@@ -126,16 +135,16 @@ def test_each_series_alone_is_as_within_the_panel(recipe: Recipe) -> None:
             strict=True,
         ):
             torch.testing.assert_close(one, many, rtol=0, atol=2e-6)
-        assert torch.equal(alone.codes, together.codes[within])
+        assert torch.equal(alone.codes(own), together.codes(within))
 
 
 def test_references_and_truths_by_hand() -> None:
     values = np.arange(1.0, 31.0) ** 1.5
     panel = Panel.from_table(pa.table({"value": values}), Roles("value"))
-    plain = Recipe(log=False, season=0, periods=(4,), calendar=(), lags=3, penalty=0.1, covariates=())
+    plain = Recipe(log=False, seasons=(), periods=(4,), calendar=(), lags=3, penalty=0.1, covariates=())
     at, ends = torch.tensor([20, 27]), torch.tensor([30, 30])
     for season in (0, 4):
-        features = Features(panel, replace(plain, season=season), 6)
+        features = Features(panel, replace(plain, seasons=(Season(4, 1.0),) if season else ()), 6)
         reference = features.in_units(features.reference(at).double().numpy(), np.zeros(2, int))
         move, known = features.truth(at, ends)
         truth = features.in_units((features.reference(at) + move).double().numpy(), np.zeros(2, int))
@@ -147,6 +156,37 @@ def test_references_and_truths_by_hand() -> None:
         np.testing.assert_allclose(truth[0], values[21:27], rtol=1e-5)
         np.testing.assert_allclose(truth[1, :2], values[28:30], rtol=1e-5)
         assert known.tolist() == [[True] * 6, [True, True] + [False] * 4]
+
+
+def test_smoothed_seasons_and_a_fading_rest_by_hand() -> None:
+    """Rows one after the other, as the definition has it, in double precision."""
+    values = np.random.default_rng(1).normal(size=40).cumsum() + 50
+    panel = Panel.from_table(pa.table({"value": values}), Roles("value"))
+    recipe = Recipe(
+        log=False, seasons=(Season(6, 0.4), Season(2, 0.7)), periods=(2, 6), calendar=(), lags=3, penalty=0.1,
+        covariates=(), damping=0.8,
+    )  # fmt: skip
+    features = Features(panel, recipe, 7)
+    z = (values - values.mean()) / values.std()
+    rest, courses = z, []
+    for period, share in recipe.seasons:
+        course, left = np.empty(40), np.zeros(40)
+        for t in range(40):
+            left[t] = rest[t] - course[t - period] if t >= period else 0.0
+            course[t] = course[t - period] + share * left[t] if t >= period else rest[t]
+        courses.append((period, course))
+        rest = left
+    origins = np.array([8, 23, 32])
+    want = [
+        [0.8**k * rest[o] + sum(course[o + k - -(-k // m) * m] for m, course in courses) for k in range(1, 8)]
+        for o in origins
+    ]
+    np.testing.assert_allclose(features.reference(torch.from_numpy(origins)), want, atol=1e-5)
+    assert features.statistics.step == pytest.approx(rest[6:].std(), rel=1e-4)
+    raw = features.rows(torch.arange(40)).numpy() * features.statistics.rows[1] + features.statistics.rows[0]
+    np.testing.assert_allclose(raw[:, 0], rest / rest[6:].std(), atol=1e-3)
+    np.testing.assert_allclose(raw[30, 1:3], [rest[29:31].mean() / rest[6:].std(), rest[25:31].mean() / rest[6:].std()],
+                               atol=1e-3)  # fmt: skip
 
 
 def test_truths_are_unknown_where_the_target_is_missing_or_out_of_bounds() -> None:
@@ -165,7 +205,7 @@ def test_lags_stop_at_the_beginning_of_their_series() -> None:
     features = fitted()
     first = int(PANEL.offsets[1])
     head = features.head(torch.tensor([first, first + 1])) * features._head_scale + features._head_mean
-    value = (PANEL.target[first : first + 2] - features.level[1, 0]) / features.level[1, 1] / features.statistics.step
+    value = (PANEL.target[first : first + 2] - features.level[1, 0]) / features.level[1, 1]
     # The newest value, then how much each earlier one lies above it; before the beginning, the first value stands in.
     np.testing.assert_allclose(head[0, :4], [value[0], 0, 0, 0], atol=1e-5)
     np.testing.assert_allclose(head[1, :4], [value[1], *[value[0] - value[1]] * 3], atol=1e-5)
@@ -174,12 +214,12 @@ def test_lags_stop_at_the_beginning_of_their_series() -> None:
 def test_no_origin_lies_before_the_first_known_target() -> None:
     values = np.where(np.arange(40) < 9, np.nan, np.arange(40.0) ** 1.2)
     panel = Panel.from_table(pa.table({"value": pa.array(values, from_pandas=True)}), Roles("value"))
-    recipe = Recipe(log=False, season=0, periods=(), calendar=(), lags=3, penalty=0.1, covariates=())
+    recipe = Recipe(log=False, seasons=(), periods=(), calendar=(), lags=3, penalty=0.1, covariates=())
     (origins,) = Features(panel, recipe, 4).origins()
-    assert origins.tolist() == list(range(9, 39))
+    assert origins == range(9, 39)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_statistics_are_of_training_rows_alone(recipe: Recipe) -> None:
     numeric = {name: values.copy() for name, values in PANEL.numeric.items()}
     for i, end in enumerate(ENDS):
@@ -198,7 +238,10 @@ def test_statistics_are_of_training_rows_alone(recipe: Recipe) -> None:
 def test_missing_values_are_masked_and_carried_forward() -> None:
     features = fitted()
     gap = int(np.flatnonzero(np.isnan(PANEL.target))[0])
-    raw = features.rows.numpy() * features.statistics.rows[1] + features.statistics.rows[0]
+    raw = (
+        features.rows(torch.arange(len(PANEL.times))).numpy() * features.statistics.rows[1]
+        + features.statistics.rows[0]
+    )
     mask = 2 + len(PLAIN.periods)
     np.testing.assert_allclose(raw[[gap - 1, gap], mask], [0, 1], atol=1e-6)
     assert raw[gap, 0] == pytest.approx(raw[gap - 1, 0], abs=1e-6)
@@ -217,19 +260,19 @@ def test_a_covariate_is_held_still_and_the_others_are_not() -> None:
         less = features.without(name)
         head, lead = features.head(at), features.lead(at)
         moved = (less.head(at) != head).any(0)
-        width = features.head_width
+        width = features.widths.head
         owned = {k for k, owner in enumerate(features.owners[:width]) if owner == name}
         assert set(moved.nonzero().flatten().tolist()) <= owned
         assert moved.any()
         assert (less.head(at)[:, sorted(owned)].std(0) < 1e-6).all()
         of_leads = [k for k, owner in enumerate(features.owners[width:]) if owner == name]
-        others = [k for k in range(features.lead_width) if k not in of_leads]
+        others = [k for k in range(features.widths.lead) if k not in of_leads]
         assert torch.equal(less.lead(at)[..., others], lead[..., others])
         assert bool(of_leads) == (name == "holiday")
         if of_leads:
             assert float(less.lead(at)[..., of_leads].flatten(0, 1).std(0).max()) < 1e-6
         for k, of in enumerate(features.categorical):
-            assert (len(less.codes[:, k].unique()) == 1) == (of == name)
+            assert (len(less.codes(at)[:, k].unique()) == 1) == (of == name)
 
 
 def test_an_unseen_series_takes_its_level_from_its_own_past() -> None:
@@ -242,7 +285,7 @@ def test_an_unseen_series_takes_its_level_from_its_own_past() -> None:
     assert np.array_equal(Features(other, PLAIN, HORIZON, statistics, fit_ends=np.array([25])).level, features.level)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=["newest", "season", "log"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=NAMES)
 def test_statistics_and_recipes_come_back_from_json(recipe: Recipe) -> None:
     features = fitted(recipe=recipe)
     read: dict[str, Any] = json.loads(json.dumps(features.statistics.to_dict()))
@@ -251,14 +294,15 @@ def test_statistics_and_recipes_come_back_from_json(recipe: Recipe) -> None:
     for one, two in zip(seen(features, 20), seen(again, 20), strict=True):
         assert torch.equal(one, two)
     assert torch.equal(again.head(at), features.head(at))
-    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    config = RecipeConfig.model_validate_json(json.dumps(recipe.to_dict()))
+    assert config.fitted() == recipe
 
 
 def test_a_recipe_with_unknown_or_missing_keys_is_refused() -> None:
-    with pytest.raises(ModelFolderError, match="extra"):
-        Recipe.from_dict({**asdict(PLAIN), "extra": 1})
-    with pytest.raises(ModelFolderError, match="lags"):
-        Recipe.from_dict({name: value for name, value in asdict(PLAIN).items() if name != "lags"})
+    with pytest.raises(ValidationError, match="extra"):
+        RecipeConfig.model_validate_json(json.dumps({**asdict(PLAIN), "extra": 1}))
+    with pytest.raises(ValidationError, match="lags"):
+        RecipeConfig.model_validate_json(json.dumps({n: value for n, value in asdict(PLAIN).items() if n != "lags"}))
 
 
 @pytest.mark.parametrize("bad", [0.0, -3.0])
@@ -267,3 +311,42 @@ def test_the_logarithm_of_what_is_not_positive_is_refused_with_its_place(bad: fl
     numeric["load"][int(PANEL.offsets[1]) + 4] = bad
     with pytest.raises(DataError, match=rf'"load" holds {bad:g} at day 2023-01-06 of series "b".*positive'):
         fitted(replace(PANEL, numeric=numeric), RECIPES[2])
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "yearly"),
+    [("2023-05-30T07", np.timedelta64(1, "h"), False), ("2021-01", np.timedelta64(1, "M"), False),
+     ("2022-12-29", np.timedelta64(1, "D"), True)],
+)  # fmt: skip
+def test_waves_are_those_of_each_rows_own_time(start: str, step: np.timedelta64, yearly: bool) -> None:
+    """Looked up by phase from the first row of a series on, they are what the time stamps themselves give."""
+    parts = [np.datetime64(start) + step * np.arange(k, 40 + 3 * k) for k in (0, 5)]
+    times = np.concatenate(parts).astype("datetime64[us]")
+    table = pa.table(
+        {"id": ["a"] * len(parts[0]) + ["b"] * len(parts[1]), "t": times, "y": np.arange(len(times)) * 1.0}
+    )
+    panel = Panel.from_table(table, Roles("y", "t", "id"))
+    rows = torch.arange(len(times))
+    waves = Calendar(panel, (7, 12), yearly).waves(Axis(panel.offsets).places(rows))
+    unit = np.datetime_data(step.dtype)[0]
+    since = (times.astype(f"datetime64[{unit}]") - np.datetime64("1970-01-01", unit)).astype(int)
+    for m, got in zip((7, 12), waves, strict=False):
+        angle = 2 * np.pi * since / m
+        want = np.stack([wave(k * angle) for k in (1, 2, 3) for wave in (np.sin, np.cos)], 1)
+        np.testing.assert_allclose(got, want, atol=1e-4)
+    assert len(waves) == 2 + yearly
+    if yearly:
+        day = (times - times.astype("datetime64[Y]")) / np.timedelta64(1, "D")
+        np.testing.assert_allclose(waves[-1][:, 0], np.sin(2 * np.pi * day / 365.2425), atol=1e-6)
+
+
+def test_a_sample_sees_every_phase_of_a_day() -> None:
+    """Also where the rows are a multiple of 24 times as many as are wanted."""
+    rows, series = sample([range(24_000), range(30_000, 54_000)], 2_000)
+    assert 1_900 < len(rows) <= 2_000
+    assert (np.diff(rows) > 0).all()
+    assert np.array_equal(series, (rows >= 30_000).astype(int))
+    assert np.bincount(rows % 24).min() > 40
+    few, _ = sample([range(3, 5), range(0), np.array([9, 11])], 4)
+    assert few.tolist() == [3, 4, 9, 11]
+    assert len(sample([], 5)[0]) == len(sample([range(0)], 5)[0]) == 0

@@ -12,10 +12,12 @@ from gatewise.data.panel import Panel, Roles
 from gatewise.tasks.forecasting import linear
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear, Moments
-from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.recipe import Recipe, Season
 
 HORIZON = 4
-RECIPE = Recipe(log=False, season=5, periods=(5,), calendar=(), lags=6, penalty=0.1, covariates=("flat",))
+RECIPE = Recipe(
+    log=False, seasons=(Season(5, 1.0),), periods=(5,), calendar=(), lags=6, penalty=0.1, covariates=("flat",)
+)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,9 @@ def test_forecasts_and_errors_are_those_of_the_weights(features: Features) -> No
 
 def test_any_other_weights_have_their_own_error(features: Features) -> None:
     moments = Moments.of(features, features.origins(), features.known_ends)
-    weight = torch.randn(HORIZON, features.head_width + features.lead_width, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(
+        HORIZON, features.widths.head + features.widths.lead, generator=torch.Generator().manual_seed(0)
+    )
     bias = torch.arange(1.0, HORIZON + 1)
     error = moments.error(weight.double(), bias.double())
     for k, (x, y) in enumerate(design(features, features.known_ends)):
@@ -95,11 +99,10 @@ def test_any_other_weights_have_their_own_error(features: Features) -> None:
 
 def test_truths_of_missing_targets_do_not_matter(features: Features) -> None:
     other = Features(features.panel, RECIPE, HORIZON, features.statistics)
-    missing = ~other._observed
-    other._z = features._z.clone()
+    missing = torch.from_numpy(np.isnan(features.panel.target))
     origins = [np.array([o for o in of if not missing[max(o - 12, 0) : o + 1].any()]) for of in features.origins()]
     # Lead features reach a season back, so only the truth of these origins can touch the altered values.
-    other._z[missing] = 1e6
+    other._target.z[missing] = 1e6
     one = Moments.of(features, origins, features.known_ends)
     two = Moments.of(other, origins, features.known_ends)
     assert sum(len(o) for o in origins) > 20
@@ -116,10 +119,9 @@ def test_chunks_add_up(features: Features, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_many_origins_are_thinned_evenly(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Moments.of(features, features.origins(), features.known_ends)
     monkeypatch.setattr(linear, "MOST_ORIGINS", 40)
     thinned = Moments.of(features, features.origins(), features.known_ends)
-    assert 40 <= int(thinned.count.max()) < 0.5 * int(whole.count.max())
+    assert 35 <= int(thinned.count.max()) <= 40
 
 
 def test_without_a_single_known_truth_the_forecast_is_the_reference(features: Features) -> None:
@@ -134,7 +136,7 @@ def test_the_season_is_learned_from_lead_features() -> None:
     steps = np.arange(120)
     values = (1 + steps / 60) * np.sin(2 * np.pi * steps / 6)
     panel = Panel.from_table(pa.table({"value": values}), Roles("value"))
-    features = Features(panel, replace(RECIPE, season=0, periods=(6,), covariates=()), 6)
+    features = Features(panel, replace(RECIPE, seasons=(), periods=(6,), covariates=()), 6)
     origins = features.origins()
     moments = Moments.of(features, origins, features.known_ends)
     part = Linear.fit(moments, 1e-6)

@@ -20,7 +20,7 @@ from gatewise.tasks.forecasting.recipe import Recipe
 HORIZON, LEVELS = 3, (0.1, 0.9)
 LENGTHS = (70, 25, 50, 33)
 ROLES = Roles("value", id="id", past=("kind",), future=("plan",))
-RECIPE = Recipe(log=False, season=0, periods=(6,), calendar=(6,), lags=4, penalty=0.1, covariates=("kind", "plan"))
+RECIPE = Recipe(log=False, seasons=(), periods=(6,), calendar=(6,), lags=4, penalty=0.1, covariates=("kind", "plan"))
 
 
 def make_panel() -> Panel:
@@ -50,7 +50,7 @@ def features() -> Features:
 def make_network(features: Features, *, fading: bool = True, random: bool = True) -> ForecastNetwork:
     torch.manual_seed(0)
     network = ForecastNetwork(
-        features.row_width, features.head_width, features.future.shape[1], features.categories,
+        features.widths.row, features.widths.head, features.widths.of_future, features.categories,
         HORIZON, len(LEVELS), fading, hidden_size=5, num_layers=1, dropout=0.0,
     )  # fmt: skip
     if random:
@@ -71,14 +71,14 @@ def one_by_one(network: ForecastNetwork, features: Features, origins: Sequence[i
     found = []
     firsts: dict[int, int] = {}
     for origin in origins:
-        start = int(features._start[origin])
+        start = int(features.starts[np.searchsorted(features.starts, origin, side="right") - 1])
         firsts.setdefault(start, start if context is None else max(start, origin - context))
         rows = torch.arange(firsts[start], origin + 1)[:, None]
         with torch.no_grad():
-            states, _ = network.read(features.rows[rows], features.codes[rows])
+            states, _ = network.read(features.rows(rows), features.codes(rows))
             at = torch.tensor([origin])
             future = features.lead(at)[..., len(RECIPE.periods) :]
-            found.append(network.correct(states[-1], features.head(at), features.codes[at], future))
+            found.append(network.correct(states[-1], features.head(at), features.codes(at), future))
     return torch.cat(found)
 
 
@@ -117,8 +117,8 @@ def test_the_newest_values_count_less_for_far_leads(features: Features) -> None:
             head = features.head(at)
             other = head.clone()
             other[:, : RECIPE.lags] += 1.0
-            before = network.correct(states, head, features.codes[at], far)
-            effects[fading] = (network.correct(states, other, features.codes[at], far) - before)[0]
+            before = network.correct(states, head, features.codes(at), far)
+            effects[fading] = (network.correct(states, other, features.codes(at), far) - before)[0]
     torch.testing.assert_close(effects[False], effects[False][:1].expand(HORIZON, -1))
     leads = torch.arange(1, HORIZON + 1)[:, None]
     torch.testing.assert_close(effects[True], effects[False] / leads)
@@ -129,7 +129,7 @@ def by_hand(objective: ForecastObjective, batch: Stretch) -> float:
     """The loss, lead by lead and origin by origin."""
     features, network = objective.features, objective.module
     with torch.no_grad():
-        states, _ = network.read(features.rows[batch.origins], features.codes[batch.origins])
+        states, _ = network.read(features.rows(batch.origins), features.codes(batch.origins))
         total = weights = 0.0
         for t in range(objective._warm_up, len(batch.origins)):
             for b in range(batch.origins.shape[1]):
@@ -139,7 +139,7 @@ def by_hand(objective: ForecastObjective, batch: Stretch) -> float:
                 lead = features.lead(at)
                 linear = objective.linear(features.head(at), lead)[0]
                 correction = network.correct(
-                    states[t, b : b + 1], features.head(at), features.codes[at], lead[..., len(RECIPE.periods) :]
+                    states[t, b : b + 1], features.head(at), features.codes(at), lead[..., len(RECIPE.periods) :]
                 )[0]
                 truth, known = features.truth(at, batch.ends[b : b + 1])
                 for k in range(HORIZON):

@@ -230,3 +230,45 @@ def test_weight_decay_leaves_biases_alone() -> None:
     train(line, TrainingOptions(max_epochs=1, weight_decay=0.5, schedule="constant"), progress=False)
     for name, weight in line.module.state_dict().items():
         assert torch.equal(weight, before[name]) == name.endswith("bias")
+
+
+class Clock:
+    """A second a step: what time takes, exactly."""
+
+    def __init__(self) -> None:
+        self.now = 1e6
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self, step: int, loss: Tensor) -> Tensor:
+        self.now += 1
+        return loss
+
+
+def rates(options: TrainingOptions) -> list[float]:
+    clock = Clock()
+    result = train(Line(on_step=clock.tick), options, progress=False, clock=clock)
+    assert result.stopped == ("max_minutes" if options.max_minutes and options.max_minutes < 1 else "max_epochs")
+    return [row["learning_rate"] for row in result.history]
+
+
+def test_the_schedule_comes_to_its_end_where_time_does() -> None:
+    options = TrainingOptions(max_epochs=1_000, max_minutes=40 / 60, warmup=0.1)
+    cut = rates(options)
+    assert len(cut) == 10  # of 4 steps each
+    # The rates are those of a training of just as many epochs without a limit.
+    whole = rates(TrainingOptions(max_epochs=10, warmup=0.1))
+    assert cut[1:] == pytest.approx(whole[1:], rel=1e-6)
+    assert cut[-1] < 0.01 * max(cut)
+
+
+def test_a_schedule_that_is_to_stop_early_is_shortened_as_it_is() -> None:
+    cut = rates(TrainingOptions(max_epochs=1_000, stop_after=500, max_minutes=40 / 60))
+    whole = rates(TrainingOptions(max_epochs=20, stop_after=10))
+    assert cut == pytest.approx(whole, rel=1e-6)
+    assert cut[-1] > 0.5 * cut[0]
+
+
+def test_a_limit_that_is_not_reached_changes_nothing() -> None:
+    assert rates(TrainingOptions(max_epochs=5, max_minutes=2)) == rates(TrainingOptions(max_epochs=5))

@@ -104,7 +104,7 @@ def _train(context: typer.Context) -> None:
 
 def _forecast(
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A .csv, .tsv or .parquet table: one row a time stamp (and series).")
+        Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table: a row a time stamp (and series).")
     ],
     given: Given,
     out: Out = None,
@@ -149,7 +149,9 @@ CLASSIFY_EXAMPLES = """[bold]Examples[/bold]
 
 gatewise train classify vowels_TRAIN.ts --test vowels_TEST.ts --out vowels
 
-gatewise train classify strokes.parquet --id stroke --label letter --channels x,y --out letters"""
+gatewise train classify strokes.parquet --id stroke --label letter --channels x,y --out letters
+
+gatewise train classify watch.csv.gz --id window --label motion --group subject --out motions"""
 
 train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
 train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))

@@ -84,7 +84,7 @@ def train_forecast(
     holdout: int = settings["holdout"]
     windows = check_holdout(holdout, own["horizon"])
     _check_out(to)
-    table = read_table(data)
+    table = read_table(data, () if own["id"] is None else (own["id"],))
     forecaster = Forecaster(**own, progress=_progress(to))
     training = table
     if holdout:
@@ -115,8 +115,8 @@ def train_classify(
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.classification.inputs import Columns, read_sequences
 
-    columns = Columns(own["id"], own["time"], own["label"], own["channels"])
-    sequences = read_sequences(data, columns, labelled=True)
+    columns = Columns(own["id"], own["time"], own["label"], own["channels"], own["group"])
+    sequences = read_sequences(data, columns, labelled=True, grouped=True)
     check_labels(sequences, data)
     test_file: str | None = settings["test"]
     test = None if test_file is None else read_sequences(Path(test_file), columns, labelled=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gatewise.data import Ragged
     from gatewise.reports import Report
-    from gatewise.tasks import Classifier
+    from gatewise.tasks import Classifier, Forecaster
 
 
 def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
@@ -27,7 +27,7 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
     estimator = load(model)
     with _warnings_on_stderr():
         if isinstance(estimator, Forecaster):
-            backtest = estimator.backtest(_table(data), windows=windows)
+            backtest = estimator.backtest(_table(estimator, data), windows=windows)
             seen = int(estimator.seen(backtest.times).sum())
             task, metrics = "forecast", {**backtest.metrics(), "seen_in_training": seen}
             if seen and not as_json:
@@ -56,7 +56,7 @@ def predict(model: Path, data: Path, out: Path, as_json: bool) -> None:
     estimator = load(model)
     with _warnings_on_stderr():
         if isinstance(estimator, Forecaster):
-            task, table = "forecast", estimator.predict(_table(data))
+            task, table = "forecast", estimator.predict(_table(estimator, data))
         else:
             task, table = "classify", _classified(estimator, data)
     write_table(table, out)
@@ -80,7 +80,7 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
     estimator = load(model)
     with _warnings_on_stderr():
         if isinstance(estimator, Forecaster):
-            table = None if data is None else _table(data)
+            table = None if data is None else _table(estimator, data)
             task, content = "forecast", forecast_report(estimator, table, windows=windows)
         else:
             task, content = "classify", classification_report(estimator, data)
@@ -116,14 +116,12 @@ def _check_file(path: Path, suffixes: Sequence[str]) -> None:
         raise ConfigurationError(f'cannot write "{path}": the folder "{path.parent}" does not exist; create it first')
 
 
-def _table(data: Path) -> "pa.Table":
-    from gatewise.data import read_table
-
+def _table(forecaster: "Forecaster", data: Path) -> "pa.Table":
     if data.suffix.lower() == ".ts":
         raise DataError(
             f'"{data}" is a .ts file of sequences, but this model forecasts a table: give a .csv or .parquet'
         )
-    return read_table(data)
+    return forecaster.table(data)
 
 
 def _classified(classifier: "Classifier", data: Path) -> "pa.Table":

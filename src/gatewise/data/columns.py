@@ -26,7 +26,7 @@ LARGEST = 1e140  # sums of squares of more would overflow double precision
 
 
 def numeric_column(column: pa.ChunkedArray, name: str, role: str) -> np.ndarray:
-    """A column as float64 `[N]`, NaN where it is missing; true is 1.
+    """A column as float64 `[N]`, NaN where it is missing; true is 1. A view of the column where it holds just that.
 
     Raises `DataError` with row (from 1) and value for text that is no number and for infinite values.
     """
@@ -47,8 +47,8 @@ def numeric_column(column: pa.ChunkedArray, name: str, role: str) -> np.ndarray:
         raise DataError(f'column "{name}" holds {kind}: as {role} it must hold numbers')
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    # to_numpy of a nullable column yields NaN; a copy makes the array writable and our own
-    values = np.array(column.cast(pa.float64(), safe=False).to_numpy(), np.float64)
+    # of a column with nulls a copy with NaN in their place; else a view, which nothing may write to
+    values = column.cast(pa.float64(), safe=False).to_numpy()
     infinite = np.isinf(values)
     if infinite.any():
         row = first_index(infinite)
@@ -56,7 +56,7 @@ def numeric_column(column: pa.ChunkedArray, name: str, role: str) -> np.ndarray:
             f'column "{name}" ({role}), row {row + 1}: {values[row]} is not a finite number'
             f"{_in_all(int(infinite.sum()))}; replace it, or leave the field empty if it is missing"
         )
-    large = np.abs(values) > LARGEST
+    large = (values > LARGEST) | (values < -LARGEST)
     if large.any():
         row = first_index(large)
         raise DataError(
@@ -92,12 +92,12 @@ def series_codes(column: pa.ChunkedArray, name: str) -> tuple[np.ndarray, tuple[
     Raises `DataError` for a row without an id.
     """
     text = column.cast(pa.string())
-    empty = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
-    if pc.any(empty).as_py():
+    ids = pc.unique(text)
+    if any(not (value or "").strip() for value in ids.to_pylist()):
+        empty = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text), ""), True)
         raise DataError(
             f'id column "{name}", row {first_index(empty) + 1}: the id is missing; every row must name its series'
         )
-    ids = pc.unique(text)
     return pc.index_in(text, ids).cast(pa.int64()).to_numpy(), tuple(ids.to_pylist())
 
 

@@ -6,12 +6,14 @@ from typing import Literal
 
 import numpy as np
 
+from gatewise.data.blocks import blocks
 from gatewise.data.timeline import Frequency, show_time
 from gatewise.errors import DataError
 
 Gaps = Literal["error", "mask", "interpolate"]
 Duplicates = Literal["error", "first", "last", "mean"]
 SHOWN = 3
+Rows = np.ndarray | range  # where rows stand in the table
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def lay_grid(
     """
     notes: list[str] = []
     order, series, times = _sort(series, times, notes)
-    rows = np.arange(len(times)) if order is None else order
+    rows = range(len(times)) if order is None else order
 
     def of(row: int) -> str:
         return f' of series "{ids[series[row]]}"' if named else ""
@@ -124,8 +126,8 @@ def lay_grid(
             raise _duplicate_error(same, rows, times, of, hint)
         groups = np.flatnonzero(np.append(True, ~same))
         notes.append(f"{_count(same.sum(), 'row')} with a time stamp seen before merged ({duplicates}).")
-        series, times, rows = series[groups], times[groups], rows[groups]
-    offsets = np.searchsorted(series, np.arange(len(ids) + 1))
+        series, times, rows = series[groups], times[groups], np.asarray(rows)[groups]
+    offsets = np.searchsorted(series, np.arange(len(ids) + 1)) if len(ids) > 1 else np.array([0, len(times)])
     inferred = frequency is None
     if frequency is None:
         frequency = Frequency.infer(times, offsets)
@@ -134,12 +136,11 @@ def lay_grid(
     elif frequency.is_calendar != (times.dtype.kind == "M"):
         came = "dates" if times.dtype.kind == "M" else "whole numbers"
         raise DataError(f"the frequency is {frequency.name}, but the time column holds {came}")
-    steps, on_grid = frequency.locate(times[offsets[:-1]][series], times)
+    on_grid, missing = _locate(times, series, offsets, frequency)
     if not on_grid.all():
         raise _off_grid_error(on_grid, rows, times, offsets, series, of, frequency, inferred, said)
-    missing = np.where(series[1:] == series[:-1], np.diff(steps) - 1, 0)
     place = None
-    if missing.any():
+    if missing is not None:
         total = int(missing.sum())
         if gaps == "error" or total > max(100_000, 20 * len(times)):
             raise _gap_error(missing, rows, times, of, frequency, gaps)
@@ -154,6 +155,23 @@ def lay_grid(
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         times = frequency.add(np.repeat(starts, lengths), within)
     return Grid(offsets.astype(np.int64), times, frequency, order, groups, place, gaps, duplicates, tuple(notes))
+
+
+def _locate(
+    times: np.ndarray, series: np.ndarray, offsets: np.ndarray, frequency: Frequency
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Which rows `[N]` lie on their series' grid, and how many are missing after each `[N-1]`; None if none is."""
+    on_grid, missing = np.empty(len(times), bool), None
+    starts = times[offsets[:-1]]
+    # Each block begins with the last row of the one before, so that no difference between neighbours is left out.
+    for part in blocks(0, max(len(times) - 1, 1)):
+        rows = slice(part.start, min(part.stop + 1, len(times)))
+        steps, on_grid[rows] = frequency.locate(starts[series[rows]], times[rows])
+        apart = np.where(np.diff(series[rows]) == 0, np.diff(steps) - 1, 0)
+        if apart.any():
+            missing = np.zeros(len(times) - 1, np.int64) if missing is None else missing
+            missing[part] = apart
+    return on_grid, missing
 
 
 def _count(number: int, noun: str) -> str:
@@ -171,9 +189,7 @@ def _sort(series: np.ndarray, times: np.ndarray, notes: list[str]) -> tuple[np.n
     return order, series[order], times[order]
 
 
-def _duplicate_error(
-    same: np.ndarray, rows: np.ndarray, times: np.ndarray, of: Callable[[int], str], hint: str
-) -> DataError:
+def _duplicate_error(same: np.ndarray, rows: Rows, times: np.ndarray, of: Callable[[int], str], hint: str) -> DataError:
     found = np.flatnonzero(same)
     pairs = ", ".join(
         f"rows {min(rows[i : i + 2]) + 1} and {max(rows[i : i + 2]) + 1} ({show_time(times[i])}{of(i)})"
@@ -187,7 +203,7 @@ def _duplicate_error(
 
 def _gap_error(
     missing: np.ndarray,
-    rows: np.ndarray,
+    rows: Rows,
     times: np.ndarray,
     of: Callable[[int], str],
     frequency: Frequency,
@@ -211,7 +227,7 @@ def _gap_error(
 
 def _off_grid_error(
     on_grid: np.ndarray,
-    rows: np.ndarray,
+    rows: Rows,
     times: np.ndarray,
     offsets: np.ndarray,
     series: np.ndarray,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -170,12 +171,14 @@ class Panel:
         """The target, float64 `[N]`."""
         return self.numeric[self.roles.target]
 
-    @property
+    @cached_property
     def observed_lengths(self) -> np.ndarray:
         """Rows of each series up to the last known target, int64 `[S]`; what follows is there to be forecast."""
-        known = np.where(np.isnan(self.target), -1, np.arange(len(self.times)))
-        last = np.array([known[a:b].max(initial=-1) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)])
-        return np.where(last < 0, 0, last - self.offsets[:-1] + 1).astype(np.int64)
+        found = np.zeros(len(self), np.int64)
+        for i in range(len(self)):
+            backwards = ~np.isnan(self.target[self.series(i)])[::-1]
+            found[i] = len(backwards) - np.argmax(backwards) if backwards.any() else 0
+        return found
 
     def series(self, i: int) -> slice:
         """The rows of series `i`."""
@@ -234,14 +237,16 @@ def check_target(panel: Panel, name: str | None = None) -> None:
     """
     name = panel.roles.target if name is None else name
     values = panel.numeric[name]
-    known = values[~np.isnan(values)]
-    if not len(known):
+    # fmin and fmax pass over missing values without a copy of the others.
+    least, most = (float(f.reduce(values)) if len(values) else np.nan for f in (np.fmin, np.fmax))
+    if np.isnan(least):
         raise DataError(f'column "{name}" has no value in any of its {len(values)} rows: nothing to learn from')
-    if not np.isfinite(known).all():
+    if np.isinf(least) or np.isinf(most):
         raise DataError(f'column "{name}" holds infinite values: replace them, or leave them out as missing')
-    if known.min() == known.max():
+    if least == most:
+        known = len(values) - int(np.isnan(values).sum())
         raise DataError(
-            f'column "{name}" is constant: all {len(known)} values are {known[0]:g}; there is nothing to learn. '
+            f'column "{name}" is constant: all {known} values are {least:g}; there is nothing to learn. '
             "Is it the right column?"
         )
 
@@ -259,7 +264,7 @@ def _axes(
     """
     notes: list[str] = []
     if roles.id is None:
-        series, ids = np.zeros(table.num_rows, np.int64), ("",)
+        series, ids = np.broadcast_to(np.int64(0), table.num_rows), ("",)
     else:
         series, ids = series_codes(table.column(roles.id), roles.id)
     if roles.time is None:
@@ -269,6 +274,8 @@ def _axes(
             notes.append(f'The time is taken from column "{name}".')
     if roles.time is None:
         notes.append("No column holds a time: the rows are taken in their order, as steps 0, 1, 2, ...")
+        if roles.id is None:
+            return roles, series, ids, np.arange(table.num_rows), notes, None
         order = np.argsort(series, kind="stable")
         times = np.empty(table.num_rows, np.int64)
         starts = np.searchsorted(series[order], np.arange(len(ids)))

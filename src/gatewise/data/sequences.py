@@ -19,7 +19,7 @@ class Ragged:
 
     `values` `[N, X]`, float32 or float64, NaN where missing: sequence i is the rows `offsets[i]:offsets[i+1]`.
     `offsets` int64 `[S+1]`. `labels` `[S]` (text or whole numbers) and `channels` (X names), where known. `ids` `[S]`,
-    where they come from a table.
+    and `groups` `[S]` of sequences that belong together, where they come from a table.
 
     >>> data = Ragged.from_arrays([np.zeros((3, 2)), np.ones((5, 2))], labels=["still", "moving"])
     >>> len(data), data.lengths, data.n_channels
@@ -31,6 +31,7 @@ class Ragged:
     labels: np.ndarray | None = None
     channels: tuple[str, ...] | None = None
     ids: tuple[str, ...] | None = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         count = len(self.offsets) - 1
@@ -44,6 +45,7 @@ class Ragged:
             ("labels", self.labels, count),
             ("channels", self.channels, self.values.shape[1]),
             ("ids", self.ids, count),
+            ("groups", self.groups, count),
         ):
             if given is not None and len(given) != wanted:
                 raise DataError(f"expected {wanted} {name}, got {len(given)}")
@@ -104,20 +106,23 @@ class Ragged:
         time: str | None = None,
         channels: Sequence[str] | None = None,
         label: str | None = None,
+        group: str | None = None,
     ) -> "Ragged":
         """From a table in long format: one row a time step, `id` naming its sequence.
 
         The sequences come in order of first appearance; their rows are sorted by `time`, or stay in order without it.
         `channels` defaults to all other columns. Raises `DataError` for a missing column, a repeated time stamp, text
-        in a channel, and a label that is missing or changes within a sequence; with row (from 1) and value.
+        in a channel, and a label or group that is missing or changes within a sequence; with row (from 1) and value.
         """
-        named = [id, *(name for name in (time, label) if name is not None)]
+        named = [id, *(name for name in (time, label, group) if name is not None)]
         if channels is None:
             channels = tuple(name for name in table.column_names if name not in named)
-        for name, role in [(id, "id"), (time, "time"), (label, "label"), *((name, "channel") for name in channels)]:
+        roles = [(id, "id"), (time, "time"), (label, "label"), (group, "group")]
+        for name, role in [*roles, *((name, "channel") for name in channels)]:
             if name is not None:
                 require_column(table, name, role)
-        twice = [name for i, name in enumerate(channels) if name in named or name in channels[:i]]
+        every = [*named, *channels]
+        twice = [name for i, name in enumerate(every) if name in every[:i]]
         if twice:
             raise DataError(f'column "{twice[0]}" has two roles; a column has one')
         if not channels:
@@ -125,7 +130,8 @@ class Ragged:
         if table.num_rows == 0:
             raise DataError("the table has no rows: at least one is needed")
         series, ids = series_codes(table.column(id), id)
-        labels = None if label is None else _labels_of(table.column(label), label, series, ids)
+        labels = None if label is None else _labels_of(table.column(label), "label", label, series, ids)
+        groups = None if group is None else _labels_of(table.column(group), "group", group, series, ids)
         order = np.argsort(series, kind="stable")
         if time is not None:
             times = read_times(table.column(time), time)[0]
@@ -139,7 +145,7 @@ class Ragged:
                 )
         values = np.stack([numeric_column(table.column(name), name, "channel") for name in channels], axis=1)
         offsets = np.searchsorted(series[order], np.arange(len(ids) + 1)).astype(np.int64)
-        return cls(values[order], offsets, labels, tuple(channels), ids)
+        return cls(values[order], offsets, labels, tuple(channels), ids, groups)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -169,6 +175,7 @@ class Ragged:
             None if self.labels is None else self.labels[chosen],
             self.channels,
             None if self.ids is None else tuple(self.ids[i] for i in chosen),
+            None if self.groups is None else self.groups[chosen],
         )
 
     def pad(self, indices: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -255,10 +262,13 @@ def _as_sequence(sequence: Any, i: int) -> np.ndarray:
     return array
 
 
-def _labels_of(column: pa.ChunkedArray, name: str, series: np.ndarray, ids: tuple[str, ...]) -> np.ndarray:
+def _labels_of(column: pa.ChunkedArray, role: str, name: str, series: np.ndarray, ids: tuple[str, ...]) -> np.ndarray:
+    """The one label (or group, as `role` says) of each sequence `[S]`."""
     if column.null_count:
         row = first_index(column.is_null())
-        raise DataError(f'label column "{name}", row {row + 1}: the label of sequence "{ids[series[row]]}" is missing')
+        raise DataError(
+            f'{role} column "{name}", row {row + 1}: the {role} of sequence "{ids[series[row]]}" is missing'
+        )
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
         column = column.cast(pa.string())
@@ -268,8 +278,8 @@ def _labels_of(column: pa.ChunkedArray, name: str, series: np.ndarray, ids: tupl
     if differs.any():
         row = first_index(np.asarray(differs, bool))
         raise DataError(
-            f'label column "{name}", row {row + 1}: "{values[row]}" differs from "{values[first][series[row]]}", the '
-            f'label of sequence "{ids[series[row]]}" in row {first[series[row]] + 1}; a sequence has one label'
+            f'{role} column "{name}", row {row + 1}: "{values[row]}" differs from "{values[first][series[row]]}", the '
+            f'{role} of sequence "{ids[series[row]]}" in row {first[series[row]] + 1}; a sequence has one {role}'
         )
     labels = as_labels(values[first])
     assert labels is not None

@@ -4,8 +4,7 @@ import csv
 import io
 import os
 import tempfile
-from collections import Counter
-from datetime import date, datetime
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -16,6 +15,7 @@ import pyarrow.compute
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
+from gatewise.data.csvfile import GZIP, check_names, read_csv
 from gatewise.errors import DataError, nearest
 
 # arrow makes its compute functions at import, where a type checker cannot see them
@@ -23,16 +23,18 @@ pc: Any = pyarrow.compute
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 PARQUET = (".parquet", ".pq")
-SUFFIXES = (*DELIMITERS, *PARQUET)
+SUFFIXES = (*DELIMITERS, *PARQUET)  # of what is written
+READABLE = (*DELIMITERS, *(f"{suffix}{GZIP}" for suffix in DELIMITERS), *PARQUET)
 
 
-def read_table(source: Any) -> pa.Table:
+def read_table(source: Any, codes: Collection[str] = ()) -> pa.Table:
     """A table from a file or from any data frame.
 
     `source` is a path to a `.csv`, `.tsv` (UTF-8, one header line; commas, semicolons or tabs between the fields),
-    `.parquet` or `.pq` file, or a pandas, polars or pyarrow table, or any other frame narwhals knows. In columns of
-    numbers an empty field, `NA`, `NaN` or `null` is a missing value. A pandas index that carries a name or time stamps
-    becomes a column.
+    `.csv.gz`, `.tsv.gz`, `.parquet` or `.pq` file, or a pandas, polars or pyarrow table, or any other frame narwhals
+    knows. In columns of numbers an empty field, `NA`, `NaN` or `null` is a missing value. A pandas index that carries a
+    name or time stamps becomes a column. `codes` are the columns that name something, such as a series: they are read
+    from text files as written where they would lose digits as numbers (007).
 
     Raises `DataError` for a missing, empty, undecodable or ragged file, a header that is missing or repeats a name, an
     unsupported file type and an object that is no table. Rows are numbered from 1, the first row under the header.
@@ -42,17 +44,35 @@ def read_table(source: Any) -> pa.Table:
     """
     if isinstance(source, (str, Path)):
         try:
-            table, where = _read_file(Path(source)), f'"{source}"'
+            table, where = _read_file(Path(source), codes), f'"{source}"'
+            # What the reading needed is larger than the table, and arrow would keep it for the next one.
+            pa.default_memory_pool().release_unused()
         except OSError as error:
             raise DataError(f'cannot read "{source}": {error.strerror or error}') from error
     else:
         table, where = _from_frame(source), "the table"
-    _check_names(table.column_names, where)
+    check_names(table.column_names, where)
     if table.num_rows == 0:
         raise DataError(
             f"{where} has a header ({', '.join(table.column_names[:20])}) but no rows: at least one is needed"
         )
     return _plain_text(table)
+
+
+def table_like(table: pa.Table, given: Any) -> Any:
+    """`table` in the library that `given` is of: pandas, polars, else Arrow.
+
+    >>> table_like(pa.table({"x": [1]}), "data.csv").num_rows
+    1
+    """
+    module = type(given).__module__.split(".")[0]
+    if module == "pandas":
+        return table.to_pandas()
+    if module == "polars":
+        import polars
+
+        return polars.from_arrow(table)
+    return table
 
 
 def table_columns(table: pa.Table) -> tuple[str, ...]:
@@ -143,14 +163,14 @@ def _brief_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _read_file(path: Path) -> pa.Table:
-    suffix = path.suffix.lower()
+def _read_file(path: Path, codes: Collection[str]) -> pa.Table:
     if path.is_dir():
-        raise DataError(f'"{path}" is a folder: expected a file ending in one of {", ".join(SUFFIXES)}')
+        raise DataError(f'"{path}" is a folder: expected a file ending in one of {", ".join(READABLE)}')
     if not path.exists():
         raise DataError(f'no file "{path}": {_nearest_file(path)}')
-    if suffix not in SUFFIXES:
-        raise DataError(f'cannot read "{path}": the name must end in one of {", ".join(SUFFIXES)}')
+    suffix = _readable_suffix(path.name)
+    if suffix is None:
+        raise DataError(f'cannot read "{path}": the name must end in one of {", ".join(READABLE)}')
     if path.stat().st_size == 0:
         raise DataError(f'"{path}" is empty: expected a table with a header line and at least one row')
     if suffix in PARQUET:
@@ -159,120 +179,17 @@ def _read_file(path: Path) -> pa.Table:
             return pa_parquet.ParquetFile(path).read()
         except (pa.ArrowException, OSError) as error:
             raise DataError(f'"{path}" is not a readable Parquet file: {error}') from error
-    return _read_csv(path, DELIMITERS[suffix])
+    return read_csv(path, DELIMITERS[suffix.removesuffix(GZIP)], codes)
+
+
+def _readable_suffix(name: str) -> str | None:
+    return next((suffix for suffix in READABLE if name.lower().endswith(suffix)), None)
 
 
 def _nearest_file(path: Path) -> str:
     if not path.parent.is_dir():
         return f'the folder "{path.parent}" does not exist'
-    return nearest(path.name, (entry.name for entry in path.parent.iterdir() if entry.suffix.lower() in SUFFIXES))
-
-
-def _read_csv(path: Path, delimiter: str) -> pa.Table:
-    header = _csv_header(path)
-    if delimiter not in header:
-        delimiter = next((other for other in ";\t," if other in header), delimiter)
-    fields = _header_fields(header, delimiter)
-    if all(_is_value(field) for field in fields):
-        raise DataError(
-            f'"{path}" has no header: its first line is "{header[:80]}"; put a line with the column names above it'
-        )
-    _check_names(fields, f'"{path}"')
-    # a blank line is a missing value where there is one column, and nothing where there are more
-    parse = _parse(delimiter, ignore_empty_lines=len(fields) > 1)
-    try:
-        table = pa_csv.read_csv(path, parse_options=parse)
-    except pa.ArrowInvalid as error:
-        raise _csv_error(path, delimiter, error) from error
-    for name in table.column_names:
-        if pa.types.is_binary(table.schema.field(name).type):
-            raise _undecodable(path, name, table.column(name))
-    return table.rename_columns([name.strip() for name in table.column_names])
-
-
-def _parse(delimiter: str, ignore_empty_lines: bool = True) -> pa_csv.ParseOptions:
-    return pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=ignore_empty_lines)
-
-
-def _csv_header(path: Path) -> str:
-    with path.open("rb") as file:
-        line = next((line for line in file if line.strip()), b"")
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f'"{path}" is written in UTF-16: save it as UTF-8')
-    try:
-        header = line.decode("utf-8-sig").strip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f'"{path}" is not UTF-8 text: byte {error.start} of its header {error.reason}; save it as UTF-8'
-        ) from error
-    if not header.strip():
-        raise DataError(f'"{path}" holds only blank lines: expected a table with a header line and at least one row')
-    if "\0" in header:
-        raise DataError(f'"{path}" is not text: its header holds a zero byte; expected UTF-8 text')
-    return header
-
-
-def _header_fields(header: str, delimiter: str) -> list[str]:
-    return [field.strip() for field in next(csv.reader([header], delimiter=delimiter))]
-
-
-def _is_value(field: str) -> bool:
-    """Whether a header field reads as a number or a date, which a column name hardly does."""
-    for parse in (float, date.fromisoformat, datetime.fromisoformat):
-        try:
-            parse(field)
-        except ValueError:
-            continue
-        return True
-    return False
-
-
-def _csv_error(path: Path, delimiter: str, error: pa.ArrowInvalid) -> DataError:
-    wrong: list[pa_csv.InvalidRow] = []
-
-    def remember(row: pa_csv.InvalidRow) -> str:
-        wrong.append(row)
-        return "skip"
-
-    # rows are numbered only when read by one thread, so the slow reading happens only to tell where it went wrong
-    parse = pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=remember)
-    try:
-        pa_csv.read_csv(path, read_options=pa_csv.ReadOptions(use_threads=False), parse_options=parse)
-    except pa.ArrowInvalid:
-        return DataError(f'"{path}" is not a readable CSV file: {error}')
-    if not wrong:
-        return DataError(f'"{path}" is not a readable CSV file: {error}')
-    first = wrong[0]
-    return DataError(
-        f'"{path}", row {first.number - 1} (counted under the header): expected {first.expected_columns} fields, '
-        f"got {first.actual_columns} in {first.text[:80]!r}"
-        + (" (a quotation mark is not closed)" if first.text.count('"') % 2 else "")
-        + (f"; {len(wrong)} rows in all do not fit the header" if len(wrong) > 1 else "")
-    )
-
-
-def _undecodable(path: Path, name: str, column: pa.ChunkedArray) -> DataError:
-    for row, value in enumerate(column.to_pylist(), 1):
-        try:
-            (value or b"").decode()
-        except UnicodeDecodeError:
-            return DataError(
-                f'"{path}", row {row}, column "{name}": {value[:40]!r} is not UTF-8 text; save the file as UTF-8'
-            )
-    return DataError(f'"{path}", column "{name}" holds bytes, not text; save the file as UTF-8')
-
-
-def _check_names(names: list[str], where: str) -> None:
-    if not names:
-        raise DataError(f"{where} has no columns: at least one is needed")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        places = ", ".join(str(i) for i, name in enumerate(names, 1) if name == twice[0])
-        raise DataError(
-            f'{where} has {len(twice)} column names more than once: "{twice[0]}" (columns {places}); rename them'
-        )
-    if "" in names:
-        raise DataError(f"{where} has no name for column {names.index('') + 1}: give every column one")
+    return nearest(path.name, (entry.name for entry in path.parent.iterdir() if _readable_suffix(entry.name)))
 
 
 def _from_frame(source: Any) -> pa.Table:

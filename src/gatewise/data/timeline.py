@@ -1,6 +1,7 @@
 """Time lines: time stamps read from a column, and the regular step between them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from gatewise.data.blocks import blocks
 from gatewise.data.table import first_index, is_text
 from gatewise.data.timeformats import EXAMPLES, TimeFormat, formats_of, read_format
 from gatewise.errors import DataError
@@ -194,12 +196,12 @@ class Frequency:
         if not apart.any():
             raise DataError("the frequency cannot be told: no series has two different time stamps; give more rows")
         if times.dtype.kind != "M":
-            return cls("step", _most_common(np.diff(times)[apart]))
-        times = times.astype("datetime64[us]")
-        months, day = _calendar_months(times)
+            return cls("step", _most_common(times, apart))
+        times = times.astype("datetime64[us]", copy=False)
+        day = _day_of_months(times)
         if day is not None:
-            return cls("month", _most_common(np.diff(months)[apart]), day)
-        common = _most_common(np.diff(times)[apart].astype(np.int64))
+            return cls("month", _most_common(times, apart, lambda part: part.astype("datetime64[M]")), day)
+        common = _most_common(times, apart)
         if common == DAY and _skips_weekends(times, apart):
             return cls("business day")
         return cls("microsecond", common)
@@ -312,33 +314,55 @@ def show_time(time: Any) -> str:
     return str(time)
 
 
-def _most_common(differences: np.ndarray) -> int:
-    values, counts = np.unique(differences, return_counts=True)
-    return int(values[counts.argmax()])
+def _most_common(
+    times: np.ndarray, apart: np.ndarray, read: Callable[[np.ndarray], np.ndarray] = lambda part: part
+) -> int:
+    """The most common difference (of those the smallest) between neighbours `[N-1]` that are `apart`, as `read`."""
+    found: Counter[int] = Counter()
+    for part in blocks(0, len(apart)):
+        differences = np.diff(read(times[part.start : part.stop + 1]))[apart[part]].astype(np.int64)
+        for value, count in zip(*np.unique(differences, return_counts=True), strict=True):
+            found[int(value)] += int(count)
+    return max(found, key=lambda value: (found[value], -value))
 
 
 def _month_length(months: np.ndarray) -> np.ndarray:
     return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
 
 
-def _calendar_months(times: np.ndarray) -> tuple[np.ndarray, int | None]:
-    """The month of each time `[N]`, and the day of the month all of them lie on (31: the last), or None."""
-    days = times.astype("datetime64[D]")
+def _day_of_months(times: np.ndarray) -> int | None:
+    """The day of the month on which all times `[N]` lie (31: the last one), at one time of day; else None."""
+    clock = times[0] - times[0].astype("datetime64[D]")
+    latest, always_last = 0, True
+    for part in blocks(0, len(times)):
+        days = times[part].astype("datetime64[D]")
+        if (times[part] - days != clock).any():
+            return None
+        day, length = _days_and_lengths(days)
+        latest, always_last = max(latest, int(day.max())), always_last and bool((day == length).all())
+    last = 31 if always_last else latest
+    for part in blocks(0, len(times)):
+        day, length = _days_and_lengths(times[part].astype("datetime64[D]"))
+        if (day != np.minimum(last, length)).any():
+            return None
+    return last
+
+
+def _days_and_lengths(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The day of the month of each of `days`, from 1, and how many days its month has."""
     months = days.astype("datetime64[M]")
-    if len(np.unique(times - days)) > 1:
-        return months.astype(np.int64), None
-    day = (days - months).astype(np.int64) + 1
-    length = _month_length(months)
-    last = 31 if (day == length).all() else int(day.max())
-    return months.astype(np.int64), last if (day == np.minimum(last, length)).all() else None
+    return (days - months).astype(np.int64) + 1, _month_length(months)
 
 
 def _skips_weekends(times: np.ndarray, apart: np.ndarray) -> bool:
-    days = times.astype("datetime64[D]")
-    if not np.is_busday(days).all():
-        return False
-    friday_to_monday = (np.diff(days).astype(np.int64) == 3) & (np.busday_count(days[:-1], days[1:]) == 1)
-    return bool((friday_to_monday & apart).any())
+    skipped = False
+    for part in blocks(0, len(apart)):
+        days = times[part.start : part.stop + 1].astype("datetime64[D]")
+        if not np.is_busday(days).all():
+            return False
+        friday_to_monday = (np.diff(days).astype(np.int64) == 3) & (np.busday_count(days[:-1], days[1:]) == 1)
+        skipped = skipped or bool((friday_to_monday & apart[part]).any())
+    return skipped
 
 
 def _whole(step: int, *seasons: int) -> tuple[int, ...]:

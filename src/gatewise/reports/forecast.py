@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.data import Panel, read_table
+from gatewise.data import Panel
 from gatewise.data.timeline import show_time
 from gatewise.reports.content import CellTrace, ForecastPanel, Report
 from gatewise.reports.history import loss_curves
 from gatewise.reports.scores import metrics_table
 from gatewise.tasks.forecasting import Backtest, Forecaster
+from gatewise.tasks.forecasting.contribution import show_weights
 
 SERIES_SHOWN = 6
 FEWEST_SHOWN = 60  # rows of history in a plot, where the horizon asks for no more
@@ -34,7 +35,7 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
     cell = None
     if table is not None:
         panel = Panel.from_table(
-            read_table(table), forecaster.roles_, gaps=forecaster.gaps, duplicates=forecaster.duplicates,  # pyright: ignore[reportArgumentType]
+            forecaster.table(table), forecaster.roles_, gaps=forecaster.gaps, duplicates=forecaster.duplicates,  # pyright: ignore[reportArgumentType]
             frequency=forecaster.frequency_, categories=forecaster.categories_,
         )  # fmt: skip
         if _is_new(forecaster, panel, windows):
@@ -43,7 +44,7 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
             where = f"the last {windows * forecaster.horizon} rows of each series, which lie after the training rows"
             panels = _backtest_panels(forecaster, backtest)
         elif _can_predict(forecaster, panel):
-            panels = _future_panels(forecaster, panel, read_table(table))
+            panels = _future_panels(forecaster, panel, forecaster.table(table))
         cell = _cell(forecaster, table)
     step = forecaster.frequency_.name
     return Report(
@@ -68,7 +69,7 @@ def _facts(forecaster: Forecaster) -> tuple[tuple[str, str], ...]:
         ("Trained until", forecaster.trained_until_),
         ("Frequency", forecaster.frequency_.name),
         ("Horizon", f"{forecaster.horizon} steps"),
-        ("Model", f"ridge regression + {recipe.weight:.0%} of {len(forecaster.fitted_.members)} LSTMs"),
+        ("Model", f"ridge regression + {show_weights(recipe.weights)} of {len(forecaster.fitted_.members)} LSTMs"),
         ("LSTM", f"layers: {forecaster.num_layers}, units: {forecaster.hidden_size}"),
         ("Covariates kept", ", ".join(recipe.covariates) or "none"),
         ("Seed", str(forecaster.seed)),

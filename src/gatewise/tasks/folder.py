@@ -8,6 +8,7 @@ nothing names code, nothing is pickled. A folder appears whole under its name or
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -224,6 +225,36 @@ def check_weights(folder: ModelFolder, expected: Mapping[str, Tensor]) -> None:
                 f"{folder.path / WEIGHTS} does not fit {CONFIG}: weight {name} has shape {found.get(name, 'none')}, "
                 f"expected {wanted.get(name, 'none')}. One of the two was altered; copy the folder again."
             )
+
+
+def check_sizes(folder: ModelFolder, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """That what the configuration says of sizes (name -> given, wanted) is what its other parts and the weights say.
+
+    Asked before anything is made of such a size, which may be too large for any machine once it was altered.
+
+    Raises:
+        ModelFolderError: two of them differ.
+    """
+    for name, (given, wanted) in sizes.items():
+        if given != wanted:
+            raise ModelFolderError(
+                f"{folder.path / CONFIG} was altered: it has {given} {name}, where its other parts and the weights "
+                f"have {wanted}. Copy the folder again, or train again."
+            )
+
+
+def weight_numbers(folder: ModelFolder, prefix: str) -> int:
+    """How many different numbers follow `prefix` in the names of the weights."""
+    found = (re.match(r"\d+", name[len(prefix) :]) for name in folder.weights if name.startswith(prefix))
+    return len({match[0] for match in found if match})
+
+
+def weight_shape(folder: ModelFolder, name: str) -> tuple[int, ...]:
+    """The shape of a weight, of one dimension at least. Raises `ModelFolderError` if it is missing."""
+    shape = tuple(folder.weights[name].shape) if name in folder.weights else ()
+    if not shape:
+        raise ModelFolderError(f"{folder.path / WEIGHTS} lacks the weight {name}. Copy the folder again.")
+    return shape
 
 
 def _check_head(folder: Path, head: dict[str, Any]) -> None:

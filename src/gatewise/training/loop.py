@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ def train(
     progress: bool = True,
     label: str = "training",
     interrupt: Interrupt | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> TrainingResult:
     """Train `objective.module` with AdamW and leave its best weights in it, in evaluation mode.
 
@@ -62,6 +63,7 @@ def train(
         label: the progress bar's name.
         interrupt: an entered `Interrupt` shared by several runs; by default this run has its own, so that Ctrl-C or
             SIGTERM stop it after the current step with the best weights kept.
+        clock: seconds from a fixed moment on, for the time limit.
 
     Raises:
         TrainingError: the loss, a gradient or a validation metric is not finite, or an epoch has no batch. The
@@ -95,7 +97,7 @@ def train(
                 batches_per_epoch=objective.batches_per_epoch,
             )
         )
-        run = _Run(objective, options, directory=directory, log=log, bar=bar, interrupt=interrupt)
+        run = _Run(objective, options, directory=directory, log=log, bar=bar, interrupt=interrupt, clock=clock)
         try:
             stopped = run.epochs()
         finally:
@@ -115,6 +117,7 @@ class _Run(Generic[Batch]):
         log: IO[str] | None,
         bar: ProgressBar,
         interrupt: Interrupt,
+        clock: Callable[[], float],
     ) -> None:
         self.objective = objective
         self.options = options
@@ -131,20 +134,21 @@ class _Run(Generic[Batch]):
         self.best: dict[str, Tensor] | None = None
         self.best_epoch = 0
         self.best_value = math.nan
-        self.deadline = math.inf if options.max_minutes is None else time.monotonic() + 60 * options.max_minutes
+        self.clock, self.began = clock, clock()
+        self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
 
     def epochs(self) -> Stopped:
         for epoch in range(1, self.options.max_epochs + 1):
             if self.interrupt.requested:
                 return "interrupted"
-            began = time.monotonic()
+            began = self.clock()
             row = self._epoch(epoch)
             if self.interrupt.requested and self.best is not None:
                 return "interrupted"
             self._validate(epoch, row, began)
             if self.interrupt.requested:
                 return "interrupted"
-            if time.monotonic() >= self.deadline:
+            if self._seconds() >= self.limit:
                 return "max_minutes"
             if self.options.patience is not None and epoch - self.best_epoch >= self.options.patience:
                 return "patience"
@@ -164,7 +168,7 @@ class _Run(Generic[Batch]):
         largest, rate = 0.0, 0.0
         for batch in self.objective.batches(epoch):
             rate = self.options.learning_rate * learning_rate_factor(
-                self.options.schedule, self.step, self.total_steps, self.options.warmup
+                self.options.schedule, self._position(), self.total_steps, self.options.warmup
             )
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -172,7 +176,7 @@ class _Run(Generic[Batch]):
             losses.append(loss)
             largest = max(largest, norm)
             self.bar.step(epoch=epoch, loss=loss)
-            if self.interrupt.requested or time.monotonic() >= self.deadline:
+            if self.interrupt.requested or self._seconds() >= self.limit:
                 break
         if not losses:
             raise TrainingError(f"Epoch {epoch} has no batch: the objective yielded nothing to train on.")
@@ -182,6 +186,20 @@ class _Run(Generic[Batch]):
             "learning_rate": rate,
             "gradient_norm": largest,
         }
+
+    def _seconds(self) -> float:
+        return self.clock() - self.began
+
+    def _position(self) -> float:
+        """The step of the schedule: the number of steps taken, or further on where time runs out sooner than steps.
+
+        At the end of the time limit the schedule is where it would have been at the end of the last epoch.
+        """
+        if self.limit == math.inf:
+            return self.step
+        epochs = self.options.max_epochs if self.options.stop_after is None else self.options.stop_after
+        end = self.total_steps * min(epochs / self.options.max_epochs, 1.0)
+        return max(self.step, end * min(self._seconds() / self.limit, 1.0))
 
     def _step(self, batch: Batch, epoch: int, number: int) -> tuple[float, float]:
         self.optimizer.zero_grad(set_to_none=True)
@@ -231,7 +249,7 @@ class _Run(Generic[Batch]):
                     f"values in the validation data, or lower learning_rate (now {self.options.learning_rate:g})."
                 )
         row.update(metrics)
-        row["seconds"] = time.monotonic() - began
+        row["seconds"] = self.clock() - began
         if not metrics:
             better = True
         else:

@@ -15,7 +15,8 @@ class TrainingOptions:
         max_epochs: passes over the training batches at most.
         stop_after: epochs after which training ends although the schedule spans `max_epochs`: what a first run on a
             validation part found best is repeated on all data with the same learning rates.
-        max_minutes: wall-clock minutes at most; the epoch in which they end is cut and still validated.
+        max_minutes: wall-clock minutes at most; the epoch in which they end is cut and still validated. Where they end
+            before the epochs do, the learning rate goes by time, so that its schedule has come to its end as well.
         learning_rate: the peak learning rate of AdamW.
         weight_decay: decoupled weight decay (Loshchilov & Hutter 2019) of weight matrices; biases and other
             vectors are not decayed.

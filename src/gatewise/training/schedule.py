@@ -12,8 +12,8 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
-    """The factor on the peak learning rate at `step` (counted from 0) of `total_steps`.
+def learning_rate_factor(schedule: str, step: float, total_steps: int, warmup: float = 0.0) -> float:
+    """The factor on the peak learning rate at `step` (counted from 0, maybe between two) of `total_steps`.
 
     >>> [round(learning_rate_factor("cosine", step, 4), 2) for step in range(4)]
     [1.0, 0.85, 0.5, 0.15]
@@ -22,7 +22,7 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
     """
     warmup_steps = round(warmup * total_steps)
     if step < warmup_steps:
-        return (step + 1) / warmup_steps
+        return min((step + 1) / warmup_steps, 1.0)
     # A time limit may cut epochs but never adds steps; min() guards an objective that yields more than it announced.
     progress = min((step - warmup_steps) / max(total_steps - warmup_steps, 1), 1.0)
     return SCHEDULES[schedule](progress)

@@ -13,15 +13,25 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from gatewise.data import Ragged
-from gatewise.errors import ConfigurationError, DataError, nearest
+from gatewise.errors import ConfigurationError
 from gatewise.tasks.classification.committee import Committee, train_committee
-from gatewise.tasks.classification.inputs import Columns, Preparation, read_groups, read_labels, read_sequences
+from gatewise.tasks.classification.inputs import Columns, Preparation, describe, read_sequences
+from gatewise.tasks.classification.labels import (
+    class_numbers,
+    known_numbers,
+    label_numbers,
+    read_groups,
+    read_labels,
+    show_label,
+    show_labels,
+)
 from gatewise.tasks.classification.metrics import classification_metrics, confusion_counts
-from gatewise.tasks.classification.parameters import check_parameters, class_weights, member_options
+from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, class_weights, member_options
 from gatewise.tasks.classification.split import validation_parts
 from gatewise.tasks.classification.storage import load_classifier, save_classifier
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
+from gatewise.tasks.structure import check_structure, structure
 from gatewise.training import Interrupt
 
 
@@ -55,13 +65,15 @@ class Classifier(ClassifierMixin, BaseEstimator):
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
         max_epochs: passes over the training part at most; None: as many as make about 2,000 steps, from 20 to 200.
-        max_minutes: wall-clock minutes for the whole fit; None for no limit. Members without time left are left out.
+        max_minutes: wall-clock minutes for the whole fit, shared by the members; None for no limit.
         patience: epochs without a better validation log loss after which a member stops; None for never.
         validation: the share of each class (or of the groups) that each member holds out; 0 for none, then every member
             trains to its last epoch.
         id: a table's column that names each row's sequence; None takes "id".
         time: its column of time stamps; None takes "time" if there is one, else rows are in order.
         label: its label column; None takes "label".
+        group: its column that says which sequences belong together, for instance their subject or recording: whole
+            groups are held out for validation. None holds out sequences of each class.
         channels: its channel columns; None takes all others.
         seed: of everything random; the same seed gives the same bits on the same machine and number of threads.
         threads: CPU threads; None leaves torch's setting.
@@ -113,6 +125,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         id: str | None = None,
         time: str | None = None,
         label: str | None = None,
+        group: str | None = None,
         channels: Sequence[str] | None = None,
         seed: int = 0,
         threads: int | None = None,
@@ -140,6 +153,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.id = id
         self.time = time
         self.label = label
+        self.group = group
         self.channels = channels
         self.seed = seed
         self.threads = threads
@@ -161,8 +175,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         Args:
             X: sequences, in any form the class names.
             y: one label a sequence `[S]`; may be left out where X brings labels.
-            groups: one group a sequence `[S]`, for instance its subject or recording: whole groups are held out for
-                validation, so that early stopping looks at what new groups will be like.
+            groups: one group a sequence `[S]`, as `group` names a column of them: early stopping then looks at what new
+                groups will be like.
             directory: an existing folder for checkpoints and logs, one sub-folder a member.
             init_from: a classifier, or its model folder, whose weights the members start from. Channels and classes
                 must be the same; each member standardises with its own training part all the same.
@@ -173,19 +187,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
             TrainingError: the loss is no longer finite.
         """
         check_parameters(self)
-        sequences = read_sequences(X, self._columns(), labelled=y is None)
+        sequences = read_sequences(X, self._columns(), labelled=y is None, grouped=groups is None)
         labels = read_labels(y, sequences, "fit")
-        numbers = read_groups(groups, len(sequences))
-        classes, targets = np.unique(labels, return_inverse=True)
-        if len(classes) < 2:
-            raise DataError(
-                f"all {len(sequences)} sequences have the one label {_show(classes[0])}: "
-                "a classifier needs sequences of at least two classes (1 class given)"
-            )
+        numbers = read_groups(groups, sequences, self.group)
+        classes, targets = class_numbers(labels)
         counts = np.bincount(targets)
         weights = class_weights(self.class_weight, classes, counts)
         parts, why = validation_parts(targets, numbers, share=self.validation, members=self.members, seed=self.seed)
-        notes = [_describe(sequences, len(classes))]
+        notes = [describe(sequences, len(classes))]
         if why is None:
             of = "each class" if numbers is None else "the groups"
             notes.append(f"Each member holds out {self.validation:.0%} of {of} to choose its best epoch.")
@@ -210,12 +219,15 @@ class Classifier(ClassifierMixin, BaseEstimator):
         if len(committee.members) < self.members:
             reason = "training was interrupted" if interrupt.requested else "max_minutes were over"
             notes.append(f"Only {len(committee.members)} of {self.members} members were trained: {reason}.")
+        if shortened := committee.shortened():
+            notes.append(f"max_minutes shortened the training of {shortened} members.")
         self.classes_, self.class_counts_ = classes, counts
         self.n_features_in_ = sequences.n_channels
         self.committee_ = committee
+        self.structure_ = structure(self, STRUCTURE)
         self.notes_: tuple[str, ...] = tuple(notes)
         self.interrupted_ = interrupt.requested
-        self.validation_ = _validation(committee.history) if why is None else {}
+        self.validation_ = committee.validation() if why is None else {}
         return self
 
     @property
@@ -230,8 +242,10 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
         Raises:
             DataError: X cannot be read or does not have the channels of training.
+            ConfigurationError: a parameter that the model is made of was set after `fit`.
         """
         check_is_fitted(self)
+        check_structure(self, self.structure_)
         sequences = read_sequences(X, self._columns(fitted=True), labelled=None)
         self._preparation.check(sequences)
         return sequences
@@ -268,7 +282,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataError: X does not fit the model, or the labels do not fit X.
         """
         sequences = self.sequences(X)
-        targets = self._numbers(read_labels(y, sequences, "score"))
+        targets = label_numbers(read_labels(y, sequences, "score"), self.classes_)
         return float(np.average(self.predict_proba(sequences).argmax(1) == targets, weights=sample_weight))
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
@@ -282,7 +296,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataError: X does not fit the model, or there are labels that training never saw.
         """
         sequences = self.sequences(X)
-        targets = self._targets(read_labels(y, sequences, "evaluate"))
+        targets = known_numbers(read_labels(y, sequences, "evaluate"), self.classes_)
         prior = np.tile(self.class_counts_ / self.class_counts_.sum(), (len(targets), 1))
         return {
             **classification_metrics(targets, self.predict_proba(sequences)),
@@ -294,7 +308,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def baseline_name_(self) -> str:
         """What `evaluate` holds the model against."""
         check_is_fitted(self)
-        return f"always {_show(self.classes_[self.class_counts_.argmax()])}"
+        return f"always {show_label(self.classes_[self.class_counts_.argmax()])}"
 
     def confusion(self, X: Any, y: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """The labels `[K]`, and how often each was predicted as which: int64 `[K, K]`, true rows by predicted columns.
@@ -303,7 +317,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataError: X does not fit the model, or there are labels that training never saw.
         """
         sequences = self.sequences(X)
-        targets = self._targets(read_labels(y, sequences, "confusion"))
+        targets = known_numbers(read_labels(y, sequences, "confusion"), self.classes_)
         predicted = self.predict_proba(sequences).argmax(1)
         return self.classes_, confusion_counts(targets, predicted, len(self.classes_))
 
@@ -326,28 +340,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
         found = {name: gates[name][:, 0].cpu().numpy() for name in ("i", "f", "o", "c")}
         return {**found, "input": sequence.values}
 
-    def _numbers(self, labels: np.ndarray) -> np.ndarray:
-        """Class numbers `[S]`, -1 for labels training never saw; 7 and "7" are the same, as file readers differ."""
-        known = {str(label): number for number, label in enumerate(self.classes_)}
-        return np.array([known.get(str(label), -1) for label in labels])
-
-    def _targets(self, labels: np.ndarray) -> np.ndarray:
-        """Class numbers `[S]` of labels that training has seen."""
-        numbers = self._numbers(labels)
-        if (numbers < 0).any():
-            unseen = np.unique(labels[numbers < 0])
-            hint = nearest(str(unseen[0]), [str(label) for label in self.classes_])
-            raise DataError(
-                f"labels never seen in training: {_list(unseen)} ({(numbers < 0).sum()} of {len(labels)} sequences); "
-                f"{hint}. Leave these sequences out, or train with some of them."
-            )
-        return numbers
-
     def _columns(self, fitted: bool = False) -> Columns:
         channels = None if self.channels is None else tuple(self.channels)
         if fitted and self._preparation.channels is not None:
             channels = self._preparation.channels
-        return Columns(self.id, self.time, self.label, channels)
+        return Columns(self.id, self.time, self.label, channels, self.group)
 
     # ------------------------------------------------------------------ files
     def save(
@@ -364,6 +361,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
             ModelFolderError: the folder exists and is not to be, or cannot be, replaced.
         """
         check_is_fitted(self)
+        check_structure(self, self.structure_)
         return save_classifier(self, path, overwrite=overwrite, metrics=metrics, extra=extra)
 
     @classmethod
@@ -395,32 +393,8 @@ def _start(source: "str | os.PathLike[str] | Classifier", classes: np.ndarray, s
     check_is_fitted(model)
     if not np.array_equal(model.classes_, classes):
         raise ConfigurationError(
-            f"the model to start from knows the classes {_list(model.classes_)}; these data have {_list(classes)}"
+            f"the model to start from knows the classes {show_labels(model.classes_)}; "
+            f"these data have {show_labels(classes)}"
         )
     model._preparation.check(sequences)
     return model.committee_
-
-
-def _validation(history: list[dict[str, Any]]) -> dict[str, float]:
-    best = [run["epochs"][run["best_epoch"] - 1] for run in history]
-    return {
-        "log_loss": float(np.mean([row["log_loss"] for row in best])),
-        "accuracy": 1.0 - float(np.mean([row["error"] for row in best])),
-    }
-
-
-def _describe(sequences: Ragged, classes: int) -> str:
-    lengths = sequences.lengths
-    missing = int(np.isnan(sequences.values).sum())
-    return (
-        f"{len(sequences)} sequences of {lengths.min()} to {lengths.max()} steps, {sequences.n_channels} channels, "
-        f"{classes} classes" + (f"; {missing} missing values, masked." if missing else ".")
-    )
-
-
-def _show(label: Any) -> str:
-    return f'"{label}"' if isinstance(label, str) else str(label)
-
-
-def _list(labels: np.ndarray) -> str:
-    return ", ".join(_show(label) for label in labels[:10]) + (", ..." if len(labels) > 10 else "")

@@ -1,6 +1,7 @@
 """The networks of a classifier: trained one after the other, averaged in probability."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,18 @@ class Committee:
     members: tuple[Member, ...]
     history: list[dict[str, Any]]
 
+    def shortened(self) -> int:
+        """How many members a time limit ended."""
+        return sum(run["stopped"] == "max_minutes" for run in self.history)
+
+    def validation(self) -> dict[str, float]:
+        """The members' "log_loss" and "accuracy" on what each held out, at its best epoch, averaged."""
+        best = [run["epochs"][run["best_epoch"] - 1] for run in self.history]
+        return {
+            "log_loss": float(np.mean([row["log_loss"] for row in best])),
+            "accuracy": 1.0 - float(np.mean([row["error"] for row in best])),
+        }
+
     def probabilities(self, sequences: Ragged) -> np.ndarray:
         """The members' mean probabilities `[S, K]`, float64."""
         parts = [run_network(member.network, member.preparation.apply(sequences)) for member in self.members]
@@ -114,6 +127,7 @@ def train_committee(
     directory: Path | None,
     progress: bool,
     interrupt: Interrupt,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Committee:
     """Train one member for each part in `held_out`, which it validates on.
 
@@ -123,23 +137,24 @@ def train_committee(
         held_out: indices of each member's validation part, maybe none.
         options: what each member is and how it is trained.
         class_weight: of each class in the loss `[K]`, or None.
-        max_minutes: for all members; those without time left are left out.
+        max_minutes: for all members; each has an equal share of what is left, and a schedule that fits into it.
         seed: members count on from 1,000 times it.
         start: members whose weights the new ones start from, or None.
         directory: receives a folder with checkpoints and log of each member, or None.
         progress: show progress bars.
         interrupt: stops the member in training and leaves out the others.
+        clock: seconds from a fixed moment on.
 
     Raises:
         ConfigurationError: `start` has networks of other shapes.
         DataError: a channel has no value in a training part.
         TrainingError: the loss is not finite, or there was no time for a first step.
     """
-    deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+    deadline = None if max_minutes is None else clock() + 60 * max_minutes
     members: list[Member] = []
     history: list[dict[str, Any]] = []
     for number, part in enumerate(held_out):
-        if members and (interrupt.requested or (deadline is not None and time.monotonic() >= deadline)):
+        if members and (interrupt.requested or (deadline is not None and clock() >= deadline)):
             break
         own_seed = 1_000 * seed + number
         training = np.setdiff1d(np.arange(len(sequences)), part)
@@ -166,7 +181,7 @@ def train_committee(
             folder = directory / name.replace(" ", "-")
             folder.mkdir(exist_ok=True)
         # An equal share of the time that is left, so that no member takes that of the others.
-        minutes = None if deadline is None else (deadline - time.monotonic()) / 60 / (len(held_out) - number)
+        minutes = None if deadline is None else (deadline - clock()) / 60 / (len(held_out) - number)
         result = train(
             objective,
             options.training(len(training), own_seed, None if minutes is None else max(minutes, 1e-6)),
@@ -174,6 +189,7 @@ def train_committee(
             progress=progress,
             label=f"{name} of {len(held_out)}",
             interrupt=interrupt,
+            clock=clock,
         )
         if result.best_epoch == 0:
             raise TrainingError("Training was interrupted before its first step: there is no model to keep.")

@@ -65,7 +65,8 @@ class ClassifierConfig(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
+            what = first["msg"].removeprefix("Value error, ")
             raise ModelFolderError(
-                f"{folder.path}/config.json was altered: {where + ': ' if where else ''}{first['msg']}. "
+                f"{folder.path}/config.json was altered: {where + ': ' if where else ''}{what}. "
                 "Copy the folder again, or train again."
             ) from error

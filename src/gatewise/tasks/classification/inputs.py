@@ -1,6 +1,5 @@
 """What a classifier is given: sequences and labels in any of their forms, turned into one and checked."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,24 +7,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from sklearn.exceptions import DataConversionWarning
 
 from gatewise.data import Ragged, Standardizer, read_table, read_ts, require_column
-from gatewise.data.sequences import as_labels
 from gatewise.errors import DataError
+
+ID, TIME, LABEL = "id", "time", "label"  # the columns that are taken where none is named
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a long table: `id`, `time`, `label` and `channels`; None finds the first three by that name."""
+    """The columns of a long table: `id`, `time`, `label`, `channels`, `group`; None finds the first three by name."""
 
     id: str | None = None
     time: str | None = None
     label: str | None = None
     channels: tuple[str, ...] | None = None
+    group: str | None = None
 
 
-def read_sequences(source: Any, columns: Columns, *, labelled: bool | None) -> Ragged:
+def read_sequences(source: Any, columns: Columns, *, labelled: bool | None, grouped: bool = False) -> Ragged:
     """Sequences from what a user has.
 
     Args:
@@ -34,6 +34,7 @@ def read_sequences(source: Any, columns: Columns, *, labelled: bool | None) -> R
         columns: of a table. Without names the columns called "id", "time" and "label" are taken; without "time" the
             rows of a sequence are in order.
         labelled: whether a table's label column is needed (True), taken if it is there (None), or ignored (False).
+        grouped: whether its group column is needed, where one is named; else it is taken if it is there.
 
     Raises:
         DataError: there are no sequences, or they cannot be read.
@@ -49,39 +50,18 @@ def read_sequences(source: Any, columns: Columns, *, labelled: bool | None) -> R
         return Ragged.from_arrays(source)
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() == ".ts":
         return read_ts(source)
-    return _from_table(read_table(source), columns, labelled)
+    names = {columns.id or ID, columns.label or LABEL, *([columns.group] if columns.group else [])}
+    return _from_table(read_table(source, names), columns, labelled, grouped)
 
 
-def read_labels(y: Any, sequences: Ragged, purpose: str) -> np.ndarray:
-    """Labels `[S]`, text or whole numbers: `y`, or those that came with the sequences.
-
-    Raises:
-        DataError: there are none, they are of another number than the sequences, or one is missing.
-    """
-    if y is None and sequences.labels is None:
-        raise DataError(
-            f"{purpose} requires y to be passed, but the target y is None and X brings no labels: give y, one label a "
-            "sequence, or a table with a label column"
-        )
-    labels = sequences.labels if y is None else as_labels(_classes(y))
-    assert labels is not None
-    if len(labels) != len(sequences):
-        raise DataError(
-            f"expected one label a sequence: got {len(labels)} labels for {len(sequences)} sequences. "
-            "Check that X and y hold the same sequences in the same order."
-        )
-    return labels
-
-
-def read_groups(groups: Any, count: int) -> np.ndarray | None:
-    """Group numbers `[S]` of any group names, or None. Raises `DataError` for another number of them."""
-    if groups is None:
-        return None
-    names = as_labels(np.asarray(groups))
-    assert names is not None
-    if len(names) != count:
-        raise DataError(f"expected one group a sequence: got {len(names)} groups for {count} sequences")
-    return np.unique(names, return_inverse=True)[1]
+def describe(sequences: Ragged, classes: int) -> str:
+    """What was read, in a sentence."""
+    lengths = sequences.lengths
+    missing = int(np.isnan(sequences.values).sum())
+    return (
+        f"{len(sequences)} sequences of {lengths.min()} to {lengths.max()} steps, {sequences.n_channels} channels, "
+        f"{classes} classes" + (f"; {missing} missing values, masked." if missing else ".")
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +122,11 @@ class Preparation:
         return Ragged(inputs.astype(np.float32), sequences.offsets)
 
 
-def _from_table(table: pa.Table, columns: Columns, labelled: bool | None) -> Ragged:
+def _from_table(table: pa.Table, columns: Columns, labelled: bool | None, grouped: bool) -> Ragged:
     def found(name: str | None, usual: str) -> str | None:
         return usual if name is None and usual in table.column_names else name
 
-    identity, time, label = found(columns.id, "id"), found(columns.time, "time"), found(columns.label, "label")
+    identity, time, label = found(columns.id, ID), found(columns.time, TIME), found(columns.label, LABEL)
     if identity is None:
         raise DataError(
             'a table of sequences needs a column that names each row\'s sequence, and none is called "id": name it '
@@ -158,24 +138,13 @@ def _from_table(table: pa.Table, columns: Columns, labelled: bool | None) -> Rag
         label = None
     if label is not None and labelled is False:
         table, label = table.drop_columns([label]), None
+    group = columns.group
+    if group is not None and grouped:
+        require_column(table, group, "group")
+    if group is not None and group not in table.column_names:
+        group = None
     channels: Sequence[str] | None = columns.channels
-    return Ragged.from_table(table, identity, time, channels, label)
-
-
-def _classes(y: Any) -> np.ndarray:
-    """y as an array; a column `[S, 1]` as `[S]`, with scikit-learn's warning."""
-    array = np.asarray(y)
-    if array.ndim == 2 and array.shape[1] == 1:
-        warnings.warn(
-            "A column-vector y was passed when a 1d array was expected; it is read as one label a row.",
-            DataConversionWarning,
-            stacklevel=4,
-        )
-        array = array[:, 0]
-    if array.dtype.kind == "f" and np.isfinite(array).all() and (array != np.round(array)).any():
-        value = array[array != np.round(array)][0]
-        raise DataError(f"y holds continuous values ({value:g}), expected classes: text or whole numbers")
-    return array
+    return Ragged.from_table(table, identity, time, channels, label, group)
 
 
 def _refuse_complex(source: Any) -> None:

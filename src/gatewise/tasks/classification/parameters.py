@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import ConfigurationError, nearest
+from gatewise.tasks.arguments import check_column, check_columns, is_count, is_number
 from gatewise.tasks.classification.committee import MemberOptions
 from gatewise.tasks.device import check_device, check_seed
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from gatewise.tasks.classification.classifier import Classifier
 
 COUNTS = {"hidden_size": 1, "num_layers": 1, "members": 1, "batch_size": 1, "threads": 1}
-MAY_BE_NONE = ("batch_size", "threads", "patience", "max_minutes", "id", "time", "label")
+STRUCTURE = ("hidden_size", "num_layers", "bidirectional", "members", "channels")
+MAY_BE_NONE = ("batch_size", "threads", "patience", "max_minutes", "id", "time", "label", "group")
 SHARES = ("dropout", "label_smoothing", "validation", "average_decay")
 SIZES = ("mixing", "scaling", "noise")
 
@@ -27,25 +29,23 @@ def check_parameters(model: "Classifier", *, device: bool = True) -> None:
         value = getattr(model, name)
         if value is None and name in MAY_BE_NONE:
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        if not is_count(value, least):
             raise ConfigurationError(f"{name} is {value!r}, expected a whole number of at least {least}")
     for name in SHARES:
         value = getattr(model, name)
-        if not _is_number(value) or not 0 <= value < 1:
+        if not is_number(value) or not 0 <= value < 1:
             raise ConfigurationError(f"{name} is {value!r}, expected a number from 0 to below 1")
     for name in SIZES:
         value = getattr(model, name)
-        if not _is_number(value) or not 0 <= value < np.inf:
+        if not is_number(value) or not 0 <= value < np.inf:
             raise ConfigurationError(f"{name} is {value!r}, expected a number of at least 0")
     for name in ("bidirectional", "progress"):
         if not isinstance(getattr(model, name), (bool, np.bool_)):
             raise ConfigurationError(f"{name} is {getattr(model, name)!r}, expected True or False")
-    for name in ("id", "time", "label"):
-        value = getattr(model, name)
-        if value is not None and not isinstance(value, str):
-            raise ConfigurationError(f"{name} is {value!r}, expected the name of a column or None")
-    if isinstance(model.channels, str):
-        raise ConfigurationError(f"channels is {model.channels!r}, expected a list of column names")
+    for name in ("id", "time", "label", "group"):
+        check_column(name, getattr(model, name), optional=True)
+    if model.channels is not None:
+        check_columns("channels", model.channels)
     weight = model.class_weight
     if isinstance(weight, str) and weight != "balanced":
         raise ConfigurationError(f'class_weight is "{weight}", {nearest(weight, ["balanced"])}; or None, or a dict')
@@ -89,11 +89,7 @@ def class_weights(given: str | Mapping[Any, float] | None, classes: np.ndarray, 
                 f"class_weight names the class {label!r}, which does not occur: "
                 f"{nearest(str(label), [str(name) for name in known])}"
             )
-        if not _is_number(weight) or not 0 < weight < np.inf:
+        if not is_number(weight) or not 0 < weight < np.inf:
             raise ConfigurationError(f"class_weight of {label!r} is {weight!r}, expected a number above 0")
         weights[known.index(label)] = weight
     return torch.as_tensor(weights, dtype=torch.float32)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -16,8 +16,17 @@ from gatewise.tasks.classification.committee import Committee, Member
 from gatewise.tasks.classification.config import ClassifierConfig
 from gatewise.tasks.classification.inputs import Preparation
 from gatewise.tasks.classification.network import ClassifierNetwork
-from gatewise.tasks.classification.parameters import check_parameters, member_options
-from gatewise.tasks.folder import ModelFolder, check_weights, read_folder, write_folder
+from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, member_options
+from gatewise.tasks.folder import (
+    ModelFolder,
+    check_sizes,
+    check_weights,
+    read_folder,
+    weight_numbers,
+    weight_shape,
+    write_folder,
+)
+from gatewise.tasks.structure import structure
 
 if TYPE_CHECKING:
     from gatewise.tasks.classification.classifier import Classifier
@@ -90,6 +99,14 @@ def load_classifier(kind: "type[Model]", source: str | os.PathLike[str] | ModelF
         for mean, scale, difference in zip(config.mean, config.scale, config.difference_scale, strict=True)
     ]
     options = member_options(model)
+    layers = weight_numbers(folder, "members.0.lstm.weight_ih_l")
+    check_sizes(
+        folder,
+        {
+            "num_layers": (options.num_layers, layers),
+            "hidden_size": (options.hidden_size, weight_shape(folder, "members.0.lstm.weight_hh_l0")[-1]),
+        },
+    )
     networks = [options.network(preparation, len(config.classes), 0) for preparation in preparations]
     modules = _modules(networks)
     check_weights(folder, modules.state_dict())
@@ -100,6 +117,7 @@ def load_classifier(kind: "type[Model]", source: str | os.PathLike[str] | ModelF
     model.n_features_in_ = preparations[0].n_channels
     model.notes_, model.validation_ = tuple(config.notes), config.validation
     model.interrupted_ = config.interrupted
+    model.structure_ = structure(model, STRUCTURE)
     return model
 
 
@@ -116,8 +134,14 @@ def _parameters(kind: "type[Classifier]", config: ClassifierConfig, folder: Mode
             f"{folder.path / 'config.json'} does not fit this version: the parameters {', '.join(wrong)} are unknown "
             "or missing. Copy the folder again, or train again."
         )
-    if isinstance(parameters["class_weight"], list):
-        parameters["class_weight"] = dict(parameters["class_weight"])
+    weights = parameters["class_weight"]
+    if isinstance(weights, list):
+        if not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str | int) for pair in weights):
+            raise ModelFolderError(
+                f"{folder.path / 'config.json'} was altered: class_weight is {weights}, expected pairs of a label and "
+                "its weight. Copy the folder again."
+            )
+        parameters["class_weight"] = dict(weights)
     return parameters
 
 

@@ -3,8 +3,9 @@
 Legend: S series, O origins, L leads, Q quantiles.
 """
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError
-from gatewise.tasks.forecasting.features import Features, Statistics
+from gatewise.tasks.forecasting import contribution
+from gatewise.tasks.forecasting.features import Features
+from gatewise.tasks.forecasting.levels import fill
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
 from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.scores import Scores, naive
 from gatewise.tasks.forecasting.selection import Split
+from gatewise.tasks.forecasting.statistics import Statistics
 from gatewise.training import Interrupt, TrainingOptions, train
 
-WEIGHTS = (0.25, 0.5, 0.75, 1.0)  # shares of the LSTM's correction that validation chooses from
+MOST_BLOCKS = 10  # of the validation part, over which the correction has to help
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
 SCOUTS = 3  # networks trained on the training part alone, to learn for how long and how far to trust them
-SHORTEST = 1e-3  # minutes; what a run gets that starts when time is up
-EARLY = ("interrupted", "max_minutes")  # ends of a run before it was done
+SHORTEST = 1e-6  # minutes; what a run gets that starts when time is up: its first step
 NARROWEST, WIDEST = 0.5, 4.0  # by which validation may scale the quantiles' distance from the median
 
 
@@ -46,7 +50,8 @@ class Fitted:
     def forecast(self, features: Features, origins: Tensor, context: int | None = None) -> tuple[Tensor, Tensor]:
         """Standardised means `[O, L]` and quantiles `[O, L, Q]`, in double precision, from sorted origins `[O]`."""
         own = [corrections(member, features, origins, context) for member in self.members]
-        correction = self.recipe.weight * torch.stack(own).mean(0).cpu()
+        correction = torch.stack(own).mean(0).cpu()
+        correction = contribution.by_lead(self.recipe.weights, features.horizon)[:, None] * correction
         linear = torch.cat([self.linear(features.head(rows), features.lead(rows)) for rows in origins.split(4_096)])
         mean = features.reference(origins) + linear + self.scales.change * correction[..., 0]
         spread = self.scales.change[:, None] * (self.scales.quantiles + correction[..., 1:])
@@ -57,12 +62,15 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Scouted:
-    """Networks of the training part with their validation error and scores, and what was found, in a sentence."""
+    """Networks of the training part with their validation error and scores, what was found, in a sentence, and the
+    epochs over which their schedule went.
+    """
 
     fitted: Fitted
     error: float
     metrics: dict[str, Any]
     note: str
+    span: int
 
 
 @dataclass
@@ -82,10 +90,11 @@ class Fitting:
         naive_season: of the naive forecast scores are held against; its error on training rows is `naive_error`.
         naive_error: see `naive_season`.
         interrupt: entered; ends every run.
-        deadline: of the monotonic clock, for all runs together; None for none. Scouts leave half of the time.
+        max_minutes: from now on, for all runs together; None for no limit. Scouts leave half of the time.
         directory: receives a folder a run.
         progress: show bars.
         start: networks to start from, by turns.
+        clock: seconds from a fixed moment on.
         history: filled with an entry a run.
     """
 
@@ -101,12 +110,15 @@ class Fitting:
     naive_season: int
     naive_error: float
     interrupt: Interrupt
-    deadline: float | None = None
+    max_minutes: float | None = None
     directory: Path | None = None
     progress: bool = False
     start: Sequence[ForecastNetwork] = ()
+    clock: Callable[[], float] = time.monotonic
     history: list[dict[str, Any]] = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
 
     def choose_covariates(self, recipe: Recipe) -> tuple[Scouted, tuple[str, ...]]:
         """Scouts with the covariates that help on validation, and what was found.
@@ -114,14 +126,17 @@ class Fitting:
         The networks that saw all covariates tell which of them they use to good effect (their error with that one held
         at its mean); networks with only those, and with none, are then trained as well, and the best of the three stay.
         """
-        best = full = self.scout(recipe, "validated")
+        rounds = 3 if recipe.covariates else 1
+        best = full = self.scout(recipe, "validated", rounds)
         if not recipe.covariates or not full.metrics:
             return best, ()
         rises = {name: self._error_without(full.fitted, name) / full.error - 1 for name in recipe.covariates}
         helpful = tuple(name for name, rise in rises.items() if rise > 0)
-        for some in dict.fromkeys((helpful, ())):
-            if some != recipe.covariates and not self._ended(scouting=True):
-                scouted = self.scout(replace(recipe, covariates=some), f"validated with {len(some)} covariates")
+        others = [some for some in dict.fromkeys((helpful, ())) if some != recipe.covariates]
+        for k, some in enumerate(others):
+            if not self._ended(scouting=True):
+                label = f"validated with {len(some)} covariates"
+                scouted = self.scout(replace(recipe, covariates=some), label, len(others) - k)
                 if scouted.error < best.error:
                     best = scouted
         kept = best.fitted.recipe.covariates
@@ -139,44 +154,50 @@ class Fitting:
         early = "was interrupted" if self.interrupt.requested else "ran out of time"
         if self._ended():
             return scouted.fitted, (f"Training {early}: these are the networks of the training part, as they were.",)
-        fitted, _ = self.train(scouted.fitted.recipe, self.panel.observed_lengths, self.members, "member")
+        recipe, rows = scouted.fitted.recipe, self.panel.observed_lengths
+        # Where the LSTM has no part in the forecasts one network is enough to look into.
+        count = self.members if any(recipe.weights) else 1
+        fitted, _ = self.train(recipe, rows, count, "member", span=scouted.span)
         runs = self.history[len(self.history) - len(fitted.members) :]
-        done = [m for m, run in zip(fitted.members, runs, strict=True) if run["stopped"] not in EARLY]
-        if len(done) == self.members:
-            return fitted, ()
+        done = [m for m, run in zip(fitted.members, runs, strict=True) if run["stopped"] != "interrupted"]
+        shortened = sum(run["stopped"] == "max_minutes" for run in self.history)
+        notes = (f"max_minutes shortened the training of {shortened} networks.",) if shortened else ()
+        if len(done) == count:
+            return fitted, notes
         early = "was interrupted" if self.interrupt.requested else "ran out of time"
         if not done:
-            return scouted.fitted, (f"Training {early}: these are the networks of the training part.",)
+            return scouted.fitted, (*notes, f"Training {early}: these are the networks of the training part.")
         return replace(fitted, members=tuple(done)), (
-            f"Training {early}: {len(done)} of {self.members} networks were finished and are used.",
+            *notes,
+            f"Training {early}: {len(done)} of {count} networks were finished and are used.",
         )
 
-    def scout(self, recipe: Recipe, label: str) -> Scouted:
-        """Train on the training part; find on the rest how many epochs, what weight and what spread are best."""
+    def scout(self, recipe: Recipe, label: str, rounds: int = 1) -> Scouted:
+        """Train on the training part; find on the rest how many epochs, what weight and what spread are best.
+
+        `rounds` of scouts, this one included, share the time that scouts have left.
+        """
         origins, ends = self.split.validation(self.panel)
         held = (origins, ends) if len(origins) else None
-        fitted, moves = self.train(recipe, self.split.train, min(SCOUTS, self.members), label, held)
+        fitted, moves = self.train(recipe, self.split.train, min(SCOUTS, self.members), label, held, rounds)
         if not len(origins) or not moves:
-            recipe = replace(recipe, epochs=self.options.max_epochs, weight=0.5)
+            recipe = replace(recipe, epochs=self.options.max_epochs, weights=(0.5, 0.5))
             note = "There was nothing to validate on: epochs and the LSTM's weight are not chosen but set."
-            return Scouted(replace(fitted, recipe=recipe), float("inf"), {}, note)
+            return Scouted(replace(fitted, recipe=recipe), float("inf"), {}, note, self.options.max_epochs)
         features = Features(self.panel, recipe, self.horizon, fitted.statistics)
         truth, known = features.truth(origins, ends)
         miss = truth - fitted.linear(features.head(origins), features.lead(origins))
-        alone = lead_error(miss, known)
         mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
-        tried = [(lead_error(miss - w * move, known), e + 1, w) for e, move in enumerate(mean) for w in WEIGHTS]
-        error, epochs, weight = min(tried)
-        fitted = replace(fitted, recipe=replace(recipe, epochs=epochs, weight=weight))
+        found = contribution.Contribution.of(miss, mean, known, self._blocks())
+        fitted = replace(fitted, recipe=replace(recipe, epochs=found.epochs, weights=found.weights))
         standard, quantiles = fitted.forecast(features, origins, CONTEXT)
         spread = _spread(features.reference(origins) + truth, quantiles, known, self.levels)
         fitted = replace(fitted, recipe=replace(fitted.recipe, spread=spread))
-        note = (
-            f"On validation the linear part alone has an error of {alone:.4g} standard deviations; with {weight:.0%} "
-            f"of the LSTM's correction after {epochs} epochs it is {error:.4g}. "
-            f"Quantiles are {spread:.2f} times as wide as trained."
-        )
-        return Scouted(fitted, error, self._metrics(features, origins, known, standard), note)
+        note = f"{found.note} Quantiles are {spread:.2f} times as wide as trained."
+        # A schedule that time had shortened is repeated as it was, over the epochs that it came to.
+        cut = any(run["stopped"] == "max_minutes" for run in self.history[-len(fitted.members) :])
+        span = len(mean) if cut else self.options.max_epochs
+        return Scouted(fitted, found.error, self._metrics(features, origins, known, standard), note, span)
 
     def train(
         self,
@@ -185,8 +206,14 @@ class Fitting:
         members: int,
         label: str,
         validation: tuple[Tensor, Tensor] | None = None,
+        rounds: int = 1,
+        span: int | None = None,
     ) -> tuple[Fitted, list[list[np.ndarray]]]:
-        """Networks trained on the first `rows` `[S]` of each series; per run, its validated moves of each epoch."""
+        """Networks trained on the first `rows` `[S]` of each series; per run, its validated moves of each epoch.
+
+        Each has an equal share of the time that is left for `rounds` times as many; the schedule goes over `span`
+        epochs, or over those of the options.
+        """
         features = Features(self.panel, recipe, self.horizon, fit_ends=rows)
         ends = self.panel.offsets[:-1] + rows
         origins = features.origins(rows)
@@ -203,9 +230,10 @@ class Fitting:
             )
             options = replace(
                 self.options,
+                max_epochs=self.options.max_epochs if span is None else span,
                 stop_after=recipe.epochs if validation is None and recipe.epochs else None,
                 patience=None if validation is None else self.options.patience,
-                max_minutes=self._minutes_left(scouting=validation is not None),
+                max_minutes=self._share(members * rounds - k, scouting=validation is not None),
                 seed=seed,
             )
             name = f"{label} {k + 1}"
@@ -215,7 +243,7 @@ class Fitting:
                 folder.mkdir(parents=True, exist_ok=True)
             result = train(
                 objective, options, directory=folder, progress=self.progress, interrupt=self.interrupt,
-                label=f"{name} of {members}",
+                label=f"{name} of {members}", clock=self.clock,
             )  # fmt: skip
             self.history.append(
                 {"name": name, "best_epoch": result.best_epoch, "stopped": result.stopped, "epochs": result.history}
@@ -227,20 +255,29 @@ class Fitting:
                 break
         return Fitted(recipe, features.statistics, linear, scales, tuple(networks)), moves
 
-    def _minutes_left(self, scouting: bool = False) -> float | None:
-        if self.deadline is None:
-            return None
-        end = (self.began + self.deadline) / 2 if scouting else self.deadline
-        return max((end - time.monotonic()) / 60, SHORTEST)
+    def _seconds_left(self, scouting: bool) -> float:
+        if self.max_minutes is None:
+            return math.inf
+        return 60 * self.max_minutes * (0.5 if scouting else 1.0) - (self.clock() - self.began)
+
+    def _share(self, runs: int, scouting: bool) -> float | None:
+        """The minutes that the next of so many runs may take; None for no limit."""
+        left = self._seconds_left(scouting)
+        return None if left == math.inf else max(left / 60 / runs, SHORTEST)
 
     def _ended(self, scouting: bool = False) -> bool:
-        return self.interrupt.requested or self._minutes_left(scouting) == SHORTEST
+        return self.interrupt.requested or self._seconds_left(scouting) <= 0
+
+    def _blocks(self) -> int:
+        """Stretches of validation about a horizon long, so that what each of them says is its own."""
+        held = np.maximum(self.split.known - self.split.train - self.horizon, 0).sum()
+        return int(np.clip(held // self.horizon, 2, MOST_BLOCKS))
 
     def _network(self, features: Features, seed: int, k: int) -> ForecastNetwork:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             network = ForecastNetwork(
-                features.row_width, features.head_width, features.future.shape[1], features.categories, self.horizon,
+                features.widths.row, features.widths.head, features.widths.of_future, features.categories, self.horizon,
                 len(self.levels), features.recipe.season == 0, **self.sizes,
             )  # fmt: skip
         if self.start:
@@ -282,24 +319,27 @@ def choose_baseline(panel: Panel, split: Split, horizon: int, periods: Sequence[
     truth = panel.target[rows_after(at, horizon, panel)]
     for m in (0, *periods):
         step = max(m, 1)
-        apart = [np.abs(values[a + step : a + n] - values[a : a + n - step])
-                 for a, n in zip(panel.offsets[:-1], split.known, strict=True) if n > step]  # fmt: skip
-        if apart:
+        apart = Spread()
+        for a, n in zip(panel.offsets[:-1].tolist(), split.known.tolist(), strict=True):
+            for part in blocks(a + step, a + n):
+                apart.add(np.abs(values[part] - values[part.start - step : part.stop - step]))
+        if apart.count:
             miss = np.abs(naive(values, at, starts, horizon, m) - truth)
             error = float(np.nanmean(miss)) if not np.isnan(miss).all() else float(m)
-            errors[m] = (error, float(np.concatenate(apart).mean()))
+            errors[m] = (error, float(apart.mean))
     season = min(errors, key=lambda m: errors[m][0])
     return season, errors[season][1]
 
 
 def filled(panel: Panel) -> np.ndarray:
-    """The target with missing values carried forward within each series `[N]`; 0 before the first known one."""
-    values = panel.target.copy()
-    for i in range(len(panel)):
-        part = values[panel.series(i)]
-        last = np.maximum.accumulate(np.where(np.isnan(part), -1, np.arange(len(part))))
-        part[:] = np.where(last >= 0, part[np.maximum(last, 0)], 0.0)
-    return values
+    """The target with missing values carried forward within each series `[N]`; 0 before the first known one.
+
+    The panel's own array where nothing is missing, so not to be written to.
+    """
+    known = ~np.isnan(panel.target)
+    if known.all():
+        return panel.target
+    return np.concatenate([fill(panel.target[rows], known[rows], 0.0) for rows in map(panel.series, range(len(panel)))])
 
 
 def rows_after(origins: np.ndarray, horizon: int, panel: Panel) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The forecaster: an estimator over tables, in scikit-learn's manner."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,32 +12,32 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from gatewise.data.grid import Duplicates, Gaps
-from gatewise.data.panel import Panel, Roles, check_target
-from gatewise.data.table import read_table
+from gatewise.data.panel import Panel, check_target
+from gatewise.data.table import read_table, table_like
 from gatewise.data.timeline import show_time
-from gatewise.errors import ConfigurationError, DataError
-from gatewise.tasks.device import check_device, check_seed, cpu_threads
+from gatewise.errors import TrainingError
+from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder, read_folder
-from gatewise.tasks.forecasting import storage
-from gatewise.tasks.forecasting.backtest import Backtest
-from gatewise.tasks.forecasting.features import Features, first_known
+from gatewise.tasks.forecasting import parameters, storage
+from gatewise.tasks.forecasting.backtest import Backtest, backtest_origins, forecast_turns, window_parts
+from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, rows_after
+from gatewise.tasks.forecasting.history import check_future, check_history, check_training
 from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
-from gatewise.training import Interrupt, TrainingOptions
-
-WARM_UP = 0.1  # the part of all steps over which the learning rate rises
-MOST_TURNS = 32  # see `_turns`
+from gatewise.tasks.structure import check_structure, structure
+from gatewise.training import Interrupt
 
 
 class Forecaster(BaseEstimator):
     """Forecasts of one or many series, each lead with quantiles.
 
-    A ridge regression on the newest values and on how seasons went on from here the last time gives a first forecast
-    for each lead; an LSTM that reads the whole series corrects it (a linear path beside a recurrent one, as in LSTNet:
-    Lai et al. 2018). The last part of the training rows validates: it decides whether logarithms are modelled, from
-    which season forecasts start, which covariates stay, and how long and how far the LSTM is trusted. Then `members`
-    networks are trained on all rows and averaged.
+    Forecasts start from the newest value or from smoothed seasons (as in Taylor 2003). A ridge regression on the newest
+    values and on how seasons went on from here the last time corrects that for each lead, and an LSTM that reads the
+    whole series corrects the regression (a linear path beside a recurrent one, as in LSTNet: Lai et al. 2018). The last
+    part of the training rows validates: it decides whether logarithms are modelled, from which seasons forecasts start,
+    which covariates stay, and how long and how far the LSTM is trusted: not at all where what it gains may be chance.
+    Then `members` networks are trained on all rows and averaged.
 
     Args:
         target: the column to forecast.
@@ -60,7 +59,7 @@ class Forecaster(BaseEstimator):
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         max_epochs: passes over the training rows that learning rates are planned for.
-        max_minutes: wall-clock minutes for the whole fit; None for no limit.
+        max_minutes: wall-clock minutes for the whole fit, shared by the networks; None for no limit.
         patience: epochs without a better validation error after which training on the training part stops.
         validation: the share of each series' rows, its last ones, that validate; None: 15 %, 20 % of short series,
             two horizons at least.
@@ -153,24 +152,13 @@ class Forecaster(BaseEstimator):
             ConfigurationError: a parameter does not fit, or `init_from` is of other shapes.
             TrainingError: the loss is no longer finite.
         """
-        self._check_parameters()
+        parameters.check_parameters(self)
         panel = Panel.from_table(
-            read_table(table),
-            self._roles(),
-            gaps=self.gaps,
-            duplicates=self.duplicates,
+            self.table(table), parameters.read_roles(self), gaps=self.gaps, duplicates=self.duplicates
         )
-        self._check_names(panel.roles)
+        parameters.check_names(self, panel.roles)
         check_target(panel)
-        lengths = panel.observed_lengths
-        needed = 2 * self.horizon + 8
-        for name, n in zip(panel.ids, lengths, strict=True):
-            if n < needed:
-                of = f'series "{name}"' if self.id else "the series"
-                raise DataError(
-                    f'{of} has {n} rows with a known "{self.target}", but a horizon of {self.horizon} needs at least '
-                    f"{needed} (two horizons and a window of 8); give more rows or a shorter horizon"
-                )
+        check_training(panel, self.horizon)
         start = None if init_from is None else Forecaster.load(init_from).fitted_
         with cpu_threads(self.threads), Interrupt() as interrupt:
             self._fit(panel, None if directory is None else Path(directory), interrupt, start)
@@ -186,20 +174,14 @@ class Forecaster(BaseEstimator):
             horizon=self.horizon,
             levels=tuple(float(q) for q in self.quantiles),
             sizes={"hidden_size": self.hidden_size, "num_layers": self.num_layers, "dropout": self.dropout},
-            options=TrainingOptions(
-                max_epochs=self.max_epochs,
-                learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
-                patience=self.patience,
-                warmup=WARM_UP,
-            ),
+            options=parameters.training_options(self),
             members=self.members,
             seed=self.seed,
             device=self.device,
             naive_season=season,
             naive_error=naive_error,
             interrupt=interrupt,
-            deadline=None if self.max_minutes is None else time.monotonic() + 60 * self.max_minutes,
+            max_minutes=self.max_minutes,
             directory=directory,
             progress=self.progress,
             start=() if start is None else start.members,
@@ -211,8 +193,9 @@ class Forecaster(BaseEstimator):
             # Weights mean something only with the features they were trained on.
             recipe, chosen, found = start.recipe, ("The recipe is that of the model that training starts from.",), ()
             check_recipe(recipe, panel, split)
-            scouted = fitting.scout(replace(recipe, weight=1.0, spread=1.0, epochs=0), "validated")
+            scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0), "validated")
         self.fitted_, ended = fitting.finish(scouted)
+        self.structure_ = structure(self, parameters.STRUCTURE)
         notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
         self.interrupted_ = interrupt.requested
         self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
@@ -224,6 +207,10 @@ class Forecaster(BaseEstimator):
         self.rows_, self.series_ = int(panel.observed_lengths.sum()), len(panel)
 
     # ------------------------------------------------------------------ forecasting
+    def table(self, source: Any) -> pa.Table:
+        """A table from anything `read_table` takes, with ids as they are written. Raises `DataError`."""
+        return read_table(source, () if self.id is None else (self.id,))
+
     def predict(self, table: Any) -> Any:
         """Forecasts of the L steps after the last known target of each series.
 
@@ -237,22 +224,13 @@ class Forecaster(BaseEstimator):
 
         Raises:
             DataError: the table does not fit the model.
+            ConfigurationError: a parameter that the model is made of was set after `fit`.
         """
-        source = read_table(table)
+        source = self.table(table)
         panel = self._panel(source)
-        lengths = panel.observed_lengths
-        self._check_history(panel, lengths)
-        future = [name for name in self.roles_.future if name in self.recipe_.covariates]
-        if future:
-            for name, n, k in zip(panel.ids, panel.lengths, lengths, strict=True):
-                if n - k < self.horizon:
-                    of = f' of series "{name}"' if self.id else ""
-                    raise DataError(
-                        f"the future covariates ({', '.join(future)}) have to be known for the "
-                        f"{self.horizon} steps to forecast, but the table holds {n - k} rows after the last known "
-                        f'"{self.target}"{of}; add rows with the covariates and an empty target'
-                    )
-        origins = panel.offsets[:-1] + lengths - 1
+        check_history(panel, self._fewest_rows)
+        check_future(panel, [n for n in self.roles_.future if n in self.recipe_.covariates], self.horizon)
+        origins = panel.offsets[:-1] + panel.observed_lengths - 1
         forecast, quantiles = self._forecast(panel, origins)
         times = np.stack([panel.future_times(i, self.horizon) for i in range(len(panel))])
         columns: dict[str, Any] = {}
@@ -264,37 +242,28 @@ class Forecaster(BaseEstimator):
         columns["forecast"] = forecast.ravel()
         for k, level in enumerate(self.quantiles):
             columns[f"q{level:g}"] = quantiles[..., k].ravel()
-        return _like(pa.table(columns), table)
+        return table_like(pa.table(columns), table)
 
-    def backtest(self, table: Any, windows: int | None = 1, stride: int | None = None) -> Backtest:
-        """Forecasts of the last `windows` horizons of each series, each from what came before it, without retraining.
+    def backtest(
+        self, table: Any, windows: int | None = 1, stride: int | None = None, *, refit: bool = False
+    ) -> Backtest:
+        """Forecasts of the last `windows` horizons of each series, each from what came before it.
 
         Args:
             table: with the truth; only rows up to each origin are looked at (future covariates apart).
             windows: how many origins a series; None for as many as there are.
             stride: steps from one origin to the next; None for the horizon. The last window ends at the last row.
+            refit: forecast each window with a model of these parameters trained on all that came before it, instead of
+                with this one: what a model that is trained anew each time is worth, at as many times the cost.
 
         Raises:
             DataError: the table does not fit the model or is too short.
+            ConfigurationError: `windows` or `stride` is below 1, or a parameter was set after `fit`.
+            TrainingError: with `refit`, a training was interrupted or its loss is no longer finite.
         """
         panel = self._panel(table)
-        stride = self.horizon if stride is None else stride
-        if stride < 1 or (windows is not None and windows < 1):
-            raise ConfigurationError(f"windows and stride are at least 1; got windows={windows}, stride={stride}")
-        found = []
-        begins = first_known(panel)
-        for i, (a, n) in enumerate(zip(panel.offsets[:-1], panel.observed_lengths, strict=True)):
-            last, first = a + n - 1 - self.horizon, a + max(self._fewest_rows - 1, int(begins[i]))
-            count = (last - first) // stride + 1 if windows is None else windows
-            if last - (max(count, 1) - 1) * stride < first:
-                of = f'series "{panel.ids[i]}"' if self.id else "the series"
-                raise DataError(
-                    f"{of} has {n} rows with a known target: too few for {max(count, 1)} windows of {self.horizon} "
-                    f"steps after a history of {self._fewest_rows}; give more rows or fewer windows"
-                )
-            found.append(last - stride * np.arange(count)[::-1])
-        origins = np.concatenate(found)
-        forecast, quantiles = self._forecast(panel, origins)
+        origins = backtest_origins(panel, self.horizon, self._fewest_rows, windows, stride)
+        forecast, quantiles = self._refitted(panel, origins) if refit else self._forecast(panel, origins)
         series = np.searchsorted(panel.offsets, origins, side="right") - 1
         base = naive(filled(panel), origins, panel.offsets[series], self.horizon, self.baseline_season_)
         return Backtest(
@@ -342,7 +311,7 @@ class Forecaster(BaseEstimator):
         length = int(panel.observed_lengths[0])
         rows = torch.arange(max(0, length - 4 * steps), length)
         network = fitted.members[0]
-        inputs = network.with_embeddings(features.rows[rows, None], features.codes[rows, None])
+        inputs = network.with_embeddings(features.rows(rows[:, None]), features.codes(rows[:, None]))
         gates = network.lstm.observe(inputs.to(self.device))
         last = slice(max(0, len(rows) - steps), None)
         found: dict[str, Any] = {name: gates[name][last, 0].cpu().numpy() for name in ("i", "f", "o", "c")}
@@ -365,7 +334,7 @@ class Forecaster(BaseEstimator):
         series = np.searchsorted(panel.offsets, origins, side="right") - 1
         forecast = np.empty((len(origins), self.horizon))
         quantiles = np.empty((*forecast.shape, len(self.quantiles)))
-        turns = _turns(series, np.array([name not in fitted.statistics.level for name in panel.ids]))
+        turns = forecast_turns(series, np.array([name not in fitted.statistics.level for name in panel.ids]))
         with cpu_threads(self.threads):
             for turn in range(turns.max() + 1):
                 here = np.flatnonzero(turns == turn)
@@ -378,82 +347,30 @@ class Forecaster(BaseEstimator):
                 quantiles[here] = features.in_units(around.numpy(), series[here])
         return forecast, quantiles
 
+    def _refitted(self, panel: Panel, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `_forecast`, the k-th last window of all series with a model trained on what came before it."""
+        forecast = np.empty((len(origins), self.horizon))
+        quantiles = np.empty((*forecast.shape, len(self.quantiles)))
+        for here, ends in window_parts(panel, origins):
+            model = type(self)(**self.get_params())
+            with cpu_threads(self.threads), Interrupt() as interrupt:
+                model._fit(panel.head(ends), None, interrupt, None)
+            if interrupt.requested:
+                raise TrainingError("The backtest was interrupted while a model was trained anew: there are no scores.")
+            forecast[here], quantiles[here] = model._forecast(panel, origins[here])
+        return forecast, quantiles
+
     def _panel(self, table: Any) -> Panel:
         self._check_fitted()
         return Panel.from_table(
-            read_table(table), self.roles_, gaps=self.gaps, duplicates=self.duplicates,
+            self.table(table), self.roles_, gaps=self.gaps, duplicates=self.duplicates,
             frequency=self.frequency_, categories=self.categories_,
         )  # fmt: skip
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "fitted_"):
             raise NotFittedError("this Forecaster is not fitted yet: call fit with a table first")
-
-    def _check_names(self, roles: Roles) -> None:
-        own = ("forecast", "origin", "lead", "truth", "baseline", *(f"q{level:g}" for level in self.quantiles))
-        for role, name in (("id", roles.id), ("time", roles.time)):
-            if name in own:
-                raise DataError(
-                    f'the {role} column is named "{name}", which is a column of the forecasts; rename it (forecasts '
-                    f"have the columns {', '.join(own)})"
-                )
-
-    def _check_history(self, panel: Panel, lengths: np.ndarray) -> None:
-        for name, n in zip(panel.ids, lengths, strict=True):
-            if n < self._fewest_rows:
-                of = f'series "{name}"' if self.id else "the series"
-                raise DataError(
-                    f'{of} has {n} rows with a known "{self.target}": this model needs a history of at least '
-                    f"{self._fewest_rows} to forecast from"
-                )
-
-    def _roles(self) -> Roles:
-        for name in ("past", "future", "static"):
-            if isinstance(getattr(self, name), str):
-                raise ConfigurationError(
-                    f'{name} is "{getattr(self, name)}", expected a sequence of column names: ["{getattr(self, name)}"]'
-                )
-        return Roles(self.target, self.time, self.id, tuple(self.past), tuple(self.future), tuple(self.static))
-
-    def _check_parameters(self) -> None:
-        whole = {
-            "horizon": 1,
-            "hidden_size": 1,
-            "num_layers": 1,
-            "members": 1,
-            "max_epochs": 1,
-            "patience": 1,
-        }
-        for name, least in whole.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise ConfigurationError(f"{name} is {value!r}, expected a whole number of at least {least}")
-        if self.threads is not None and (not isinstance(self.threads, int) or self.threads < 1):
-            raise ConfigurationError(f"threads is {self.threads!r}, expected a whole number of at least 1 or None")
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError(f"dropout is {self.dropout!r}, expected a probability from 0 to below 1")
-        levels = list(self.quantiles)
-        if any(not 0 < q < 1 for q in levels) or levels != sorted(set(levels)):
-            raise ConfigurationError(f"quantiles are {levels}, expected increasing levels between 0 and 1")
-        if len({f"{q:g}" for q in levels}) < len(levels):
-            raise ConfigurationError(f"quantiles are {levels}, expected levels that differ in their first six digits")
-        if self.validation is not None and not 0 < self.validation < 1:
-            raise ConfigurationError(f"validation is {self.validation!r}, expected a share between 0 and 1 or None")
-        periods = () if self.periods is None else self.periods
-        if isinstance(periods, str | int | float) or any(not isinstance(m, int | np.integer) or m < 2 for m in periods):
-            raise ConfigurationError(
-                f"periods are {self.periods!r}, expected a sequence of whole numbers of at least 2 (steps), or None"
-            )
-        # The loop's own options are checked where they are defined, before any work.
-        TrainingOptions(
-            max_epochs=self.max_epochs,
-            max_minutes=self.max_minutes,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-        )
-        check_seed(self.seed)
-        check_device(self.device)
+        check_structure(self, self.structure_)
 
     # ------------------------------------------------------------------ files
     def save(
@@ -478,27 +395,3 @@ class Forecaster(BaseEstimator):
             ModelFolderError: the folder is missing, damaged, altered, of a newer format or of another task.
         """
         return storage.read(cls(), path if isinstance(path, ModelFolder) else read_folder(path))
-
-
-def _turns(series: np.ndarray, unseen: np.ndarray) -> np.ndarray:
-    """In which turn each origin `[O]` is forecast from, given its series `[O]` and which series are `unseen` `[S]`.
-
-    The level of a series that training has not seen comes from its rows up to the origin, so each of its origins has a
-    turn of its own; origins beyond `MOST_TURNS` share turns, with the level at the first one of them.
-    """
-    firsts = np.searchsorted(series, series)  # origins are sorted by series
-    counts = np.searchsorted(series, series, side="right") - firsts
-    rank = np.arange(len(series)) - firsts
-    return np.where(unseen[series], rank * np.minimum(counts, MOST_TURNS) // counts, 0)
-
-
-def _like(table: pa.Table, given: Any) -> Any:
-    """`table` in the library `given` is of: pandas, polars, else Arrow."""
-    module = type(given).__module__.split(".")[0]
-    if module == "pandas":
-        return table.to_pandas()
-    if module == "polars":
-        import polars
-
-        return polars.from_arrow(table)
-    return table

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from gatewise.tasks.forecasting.features import Features
+from gatewise.tasks.forecasting.rows import sample
 
 MOST_ORIGINS = 40_000  # a ridge regression on fewer than a hundred features gains nothing measurable from more
-CHUNK = 2_048
+CHUNK = 256  # origins of 24 leads at a time
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,11 @@ class Moments:
     yy: Tensor
 
     @classmethod
-    def of(cls, features: Features, origins: Sequence[np.ndarray], ends: np.ndarray) -> "Moments":
+    def of(cls, features: Features, origins: Sequence[range | np.ndarray], ends: np.ndarray) -> "Moments":
         """The moments over `origins` (rows of each series `[O_i]`) of what is known before each series' end `[S]`."""
-        rows = np.concatenate([*origins, np.zeros(0, np.int64)])
-        last = np.concatenate([*(np.full(len(o), e) for o, e in zip(origins, ends, strict=True)), np.zeros(0)])
-        stride = max(1, len(rows) // MOST_ORIGINS)
-        rows, last = torch.from_numpy(rows[::stride]), torch.from_numpy(last[::stride].astype(np.int64))
-        horizon, width = features.horizon, features.head_width + features.lead_width
+        some, series = sample(origins, MOST_ORIGINS)
+        rows, last = torch.from_numpy(some), torch.from_numpy(np.asarray(ends, np.int64)[series])
+        horizon, width = features.horizon, features.widths.head + features.widths.lead
         count, y, yy = (torch.zeros(horizon, dtype=torch.float64) for _ in range(3))
         x, xy = (torch.zeros(horizon, width, dtype=torch.float64) for _ in range(2))
         xx = torch.zeros(horizon, width, width, dtype=torch.float64)

@@ -60,7 +60,7 @@ class ForecastObjective:
         linear: Linear,
         network: ForecastNetwork,
         scales: Scales,
-        origins: Sequence[np.ndarray],
+        origins: Sequence[range],
         ends: np.ndarray,
         levels: Sequence[float],
         seed: int,
@@ -103,13 +103,14 @@ class ForecastObjective:
     def loss(self, batch: Stretch) -> Tensor:
         """Squared error of the mean and pinball loss of the quantiles (Koenker & Bassett 1978), in units of change."""
         features = self.features
-        states, _ = self.module.read(*self._rows(batch.origins))
+        rows, codes = features.rows(batch.origins), features.codes(batch.origins)
+        states, _ = self.module.read(rows.to(self.device), codes.to(self.device))
         at, ends, counts = batch.origins[self._warm_up :], batch.ends, batch.counts[self._warm_up :]
-        head, lead = features.head(at), features.lead(at)
+        head, lead = features.head(at, rows[self._warm_up :]), features.lead(at)
         truth, known = features.truth(at, ends.expand(at.shape))
         base = self.linear(head, lead)
         future = lead[..., len(features.recipe.periods) :]
-        moved = (head, features.codes[at], future, truth - base, known & counts[..., None])
+        moved = (head, codes[self._warm_up :], future, truth - base, known & counts[..., None])
         head, codes, future, target, known = (tensor.to(self.device) for tensor in moved)
         correction = self.module.correct(states[self._warm_up :], head, codes, future)
         target = target / self.scales.change
@@ -147,9 +148,6 @@ class ForecastObjective:
             f" and {batch.origins.shape[1] - 3} more stretches" if len(batch.origins.T) > 3 else ""
         )
 
-    def _rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        return self.features.rows[rows].to(self.device), self.features.codes[rows].to(self.device)
-
 
 def lead_error(miss: Tensor, known: Tensor) -> float:
     """The root mean square of errors `[O, L]` where `known`, for each lead, then averaged over leads."""
@@ -181,7 +179,7 @@ def corrections(network: ForecastNetwork, features: Features, origins: Tensor, c
         for low in range(0, int(length.max()), ROWS_AT_ONCE):
             rows = torch.minimum(begin + torch.arange(low, min(low + ROWS_AT_ONCE, int(length.max())))[:, None],
                                  begin + length - 1)  # fmt: skip
-            outputs, state = network.read(features.rows[rows].to(device), features.codes[rows].to(device), state)
+            outputs, state = network.read(features.rows(rows).to(device), features.codes(rows).to(device), state)
             here = (step >= low) & (step < low + ROWS_AT_ONCE)
             for part, at, of in zip(
                 flat[here].split(ROWS_AT_ONCE), (step[here] - low).split(ROWS_AT_ONCE),
@@ -189,6 +187,6 @@ def corrections(network: ForecastNetwork, features: Features, origins: Tensor, c
             ):  # fmt: skip
                 where = origins[part]
                 future = features.lead(where)[..., len(features.recipe.periods) :]
-                moved = (features.head(where), features.codes[where], future)
+                moved = (features.head(where), features.codes(where), future)
                 found[part] = network.correct(outputs[at, of], *(tensor.to(device) for tensor in moved))
     return found

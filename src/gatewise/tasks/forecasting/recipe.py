@@ -1,10 +1,14 @@
 """The recipe of a forecaster: what validation chose, kept with the model."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
-from gatewise.errors import ModelFolderError
+
+class Season(NamedTuple):
+    """A season that forecasts start from: its period in steps, and the share of what is new in its smoothed course."""
+
+    period: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -13,45 +17,36 @@ class Recipe:
 
     Attributes:
         log: whether the target's logarithm is modelled.
-        season: steps of the season that forecasts start from (the value one season before); 0: from the newest value.
+        seasons: that forecasts start from, the longest first, see `smoothing`; none: from the newest value.
+        damping: what the newest deviation from the seasons keeps from lead to lead, 0 to 1.
         periods: the seasonal periods in steps whose last course is a feature.
         calendar: those of them that training rows went through often enough to learn from the position within them.
         lags: how many of the newest values the linear part and the head see directly.
         penalty: of the ridge regression, for each training row, on features of unit variance.
         covariates: names of the past, future and static covariates that helped on validation.
-        weight: the share, 0 to 1, of the LSTM's correction that validation supports.
+        weights: the shares, 0 to 1, of the LSTM's correction that validation supports: of the first and of the last
+            lead, those between in proportion.
         spread: the factor on the quantiles' distance from the middle that makes them cover what they claim.
         epochs: for how many epochs the final members train.
     """
 
     log: bool
-    season: int
+    seasons: tuple[Season, ...]
     periods: tuple[int, ...]
     calendar: tuple[int, ...]
     lags: int
     penalty: float
     covariates: tuple[str, ...]
-    weight: float = 1.0
+    weights: tuple[float, float] = (1.0, 1.0)
     spread: float = 1.0
     epochs: int = 0
+    damping: float = 0.0
+
+    @property
+    def season(self) -> int:
+        """Steps of the longest season that forecasts start from; 0 without seasons."""
+        return self.seasons[0].period if self.seasons else 0
 
     def to_dict(self) -> dict[str, Any]:
         """Its fields, for a file."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
-        """The recipe that `to_dict` wrote; unknown and missing keys raise `ModelFolderError`."""
-        known = {field.name for field in fields(cls)}
-        if set(values) != known:
-            raise ModelFolderError(
-                f"a recipe is written with the keys {', '.join(sorted(known))}; got {', '.join(sorted(values))}"
-            )
-        return cls(
-            **{
-                **values,
-                "periods": tuple(values["periods"]),
-                "calendar": tuple(values["calendar"]),
-                "covariates": tuple(values["covariates"]),
-            }
-        )

@@ -5,25 +5,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gatewise.data.timeline import Frequency
-from gatewise.errors import ModelFolderError
-from gatewise.tasks.folder import ModelFolder, write_folder
-from gatewise.tasks.forecasting.features import Statistics
+import torch
+
+from gatewise.errors import ConfigurationError, DataError, ModelFolderError
+from gatewise.tasks.folder import (
+    CONFIG,
+    ModelFolder,
+    check_sizes,
+    check_weights,
+    weight_numbers,
+    weight_shape,
+    write_folder,
+)
+from gatewise.tasks.forecasting.config import ForecasterConfig
 from gatewise.tasks.forecasting.fitting import Fitted
 from gatewise.tasks.forecasting.linear import Linear
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import Scales
-from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.tasks.forecasting.parameters import STRUCTURE, check_parameters, read_roles
+from gatewise.tasks.forecasting.widths import Widths
+from gatewise.tasks.structure import structure
 
 if TYPE_CHECKING:
     from gatewise.tasks.forecasting.forecaster import Forecaster
 
 Model = TypeVar("Model", bound="Forecaster")
 TASK = "forecast"
-KEYS = (
-    "parameters", "recipe", "statistics", "frequency", "categories", "time", "baseline_season", "naive_error",
-    "trained_until", "rows", "series", "networks", "notes", "history",
-)  # fmt: skip
 
 
 def write(
@@ -65,43 +72,78 @@ def read(model: Model, folder: ModelFolder) -> Model:
     """Fill an unfitted forecaster from a folder; see `Forecaster.load`."""
     if folder.task != TASK:
         raise ModelFolderError(f'{folder.path} holds a model of the task "{folder.task}", not of "{TASK}"')
-    config, weights = folder.config, folder.weights
-    if set(config) != set(KEYS):
-        unlike = ", ".join(sorted(set(config) ^ set(KEYS)))
+    config = ForecasterConfig.read(folder)
+    known = set(model.get_params())
+    if set(config.parameters) != known:
+        wrong = ", ".join(sorted(set(config.parameters) ^ known))
         raise ModelFolderError(
-            f"{folder.path}: config.json has unknown keys or lacks some ({unlike}); copy the model anew, "
-            "or upgrade gatewise"
+            f"{folder.path / CONFIG} does not fit this version: the parameters {wrong} are unknown or missing. "
+            "Copy the folder again, or train again."
         )
-    parameters, known = config["parameters"], set(model.get_params())
-    if set(parameters) != known:
-        wrong = ", ".join(sorted(set(parameters) ^ known))
-        raise ModelFolderError(f"{folder.path}: config.json has or lacks the parameters {wrong} of this version")
-    model.set_params(**parameters)
-    model.frequency_ = Frequency.from_dict(config["frequency"])
-    model.categories_ = {name: tuple(values) for name, values in config["categories"].items()}
-    model.roles_ = replace(model._roles(), time=config["time"])
-    model.baseline_season_, model.naive_error_ = config["baseline_season"], config["naive_error"]
-    model.trained_until_, model.notes_ = config["trained_until"], tuple(config["notes"])
-    model.rows_, model.series_ = config["rows"], config["series"]
-    model.history_, model.interrupted_ = config["history"], False
+    model.set_params(**config.parameters)
+    try:
+        check_parameters(model, device=False)
+        model.roles_ = replace(read_roles(model), time=config.time)
+    except (ConfigurationError, DataError) as error:
+        raise ModelFolderError(f"{folder.path / CONFIG} was altered: {error}. Copy the folder again.") from error
+    model.frequency_, model.categories_ = config.frequency.step(), config.categories
+    model.baseline_season_, model.naive_error_ = config.baseline_season, config.naive_error
+    model.trained_until_, model.notes_ = config.trained_until, config.notes
+    model.rows_, model.series_ = config.rows, config.series
+    model.history_, model.interrupted_ = config.history, False
     model.validation_ = folder.metrics.get("validation", {})
-    model.recipe_ = Recipe.from_dict(config["recipe"])
-    statistics = Statistics.from_dict(config["statistics"])
-    members = []
-    for k in range(config["networks"]):
-        own = {n.removeprefix(f"members.{k}."): v for n, v in weights.items() if n.startswith(f"members.{k}.")}
-        future = own["future.weight"].shape[1] if "future.weight" in own else 0
-        categories = tuple(len(v) for n, v in model.categories_.items() if n in model.recipe_.covariates)
-        network = ForecastNetwork(
-            statistics.rows.shape[1], statistics.head.shape[1], future, categories, model.horizon,
-            len(model.quantiles), model.recipe_.season == 0, model.hidden_size, model.num_layers, model.dropout,
-        )  # fmt: skip
-        network.load_state_dict(own)
-        members.append(network.eval())
+    model.recipe_ = config.fitted_recipe()
+    model.fitted_ = _fitted(model, config, folder)
+    model.structure_ = structure(model, STRUCTURE)
+    return model
+
+
+def _fitted(model: "Forecaster", config: ForecasterConfig, folder: ModelFolder) -> Fitted:
+    """The parts that forecasts are made with, once their sizes are those of the weights."""
+    recipe, statistics = config.fitted_recipe(), config.fitted_statistics()
+    counts = {name: len(values) for name, values in config.categories.items()}
+    numeric = [n for n in recipe.covariates if n not in counts and n not in statistics.channels]
+    stray = set(recipe.covariates) - set(model.roles_.names)
+    if numeric or stray:
+        name = min(stray or numeric)
+        raise ModelFolderError(
+            f'{folder.path / CONFIG} was altered: nothing is known of the covariate "{name}". Copy the folder again.'
+        )
+    widths = Widths.of(recipe, model.roles_, counts, statistics.channels, statistics.missing, statistics.yearly)
+    horizon, levels, hidden = model.horizon, len(model.quantiles), model.hidden_size
+    # Before networks are made of them: what was altered may be of any size.
+    check_sizes(
+        folder,
+        {
+            "row features": (statistics.rows.shape[1], widths.row),
+            "head features": (statistics.head.shape[1], widths.head),
+            "networks": (config.networks, weight_numbers(folder, "members.")),
+            "num_layers": (model.num_layers, weight_numbers(folder, "members.0.lstm.weight_ih_l")),
+            "horizon": (horizon, weight_shape(folder, "linear.bias")[0]),
+            "hidden_size": (hidden, weight_shape(folder, "members.0.lstm.weight_hh_l0")[-1]),
+        },
+    )
+    categories = tuple(count for name, count in counts.items() if name in recipe.covariates)
+    networks = [
+        ForecastNetwork(
+            widths.row, widths.head, widths.of_future, categories, horizon, levels, recipe.season == 0, hidden,
+            model.num_layers, model.dropout,
+        ).eval()
+        for _ in range(config.networks)
+    ]  # fmt: skip
+    shapes = {
+        "linear.weight": torch.empty(horizon, widths.head + widths.lead),
+        "linear.bias": torch.empty(horizon),
+        "scales.change": torch.empty(horizon),
+        "scales.quantiles": torch.empty(horizon, levels),
+    }
+    modules = torch.nn.ModuleDict({"members": torch.nn.ModuleList(networks)})
+    check_weights(folder, {**shapes, **modules.state_dict()})
+    weights = folder.weights
+    modules.load_state_dict({name: weights[name] for name in modules.state_dict()})
     linear = Linear(weights["linear.weight"], weights["linear.bias"])
     scales = Scales(weights["scales.change"], weights["scales.quantiles"])
-    model.fitted_ = Fitted(model.recipe_, statistics, linear, scales, tuple(members))
-    return model
+    return Fitted(recipe, statistics, linear, scales, tuple(networks))
 
 
 def _card(model: "Forecaster", scores: Mapping[str, Any]) -> str:
