@@ -1,5 +1,7 @@
 """Resets, padding, zoneout and directions in one layer: what comes before what."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -41,9 +43,7 @@ def test_each_stretch_is_a_sequence_of_its_own(zoneout: float, bidirectional: bo
     output, (states,) = net(filled, lengths=LENGTHS, resets=marks())
     for sequence, length in enumerate(LENGTHS):
         bounds = [0, *(step for step in RESETS[sequence] if step < length), length]
-        stretches = [
-            net(X[begin:end, sequence : sequence + 1]) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+        stretches = [net(X[begin:end, sequence : sequence + 1]) for begin, end in pairwise(bounds)]
         alone = torch.cat([stretch for stretch, _ in stretches])
         assert_close(output[:length, sequence : sequence + 1], alone, STEPS)
         for name in ("h", "c"):
