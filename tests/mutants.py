@@ -54,7 +54,7 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("pass"),
         ),
         (
-            ("transposed(str(node.attr), gradient, str(operand.width))"),
+            ("transposed([str(node.attr)], [gradient], str(operand.width))"),
             ("operand"),
         ),
         (
@@ -142,8 +142,8 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("node in read and"),
         ),
         (
-            ("(node.args[0], node.op), []"),
-            ("(node.args[0], node.attr), []"),
+            ("(node.args, node.op), []).append(node)\n        return tuple"),
+            ("(node.args, node.attr), []).append(node)\n        return tuple"),
         ),
     ],
     ("equations.program", "equations/test_program.py"): [
@@ -555,6 +555,12 @@ def main() -> int:
         if found:
             print(f"with nothing broken, this fails: {', '.join(found)}")
             return 1
+    for (module, _), pairs in LINES.items():
+        source = (ROOT / "src" / "gatewise" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        for old, _ in pairs:
+            if old not in source:
+                print(f"gatewise.{module} has no {old!r}: bring tests/mutants.py up to date")
+                return 1
     for line in [Line(module, old, new, tests) for (module, tests), pairs in LINES.items() for old, new in pairs]:
         new = " ".join(line.new.split())
         report(

@@ -12,11 +12,24 @@ from gatewise.version import __version__
 
 if TYPE_CHECKING:
     from gatewise import cells as cells
+    from gatewise import convert as convert
     from gatewise import testing as testing
     from gatewise.nn import GRU, LSTM, RNN, Recurrent
     from gatewise.tasks import Classifier, Forecaster, load
 
-__all__ = ["GRU", "LSTM", "RNN", "Classifier", "Forecaster", "Recurrent", "__version__", "cells", "load", "testing"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Classifier",
+    "Forecaster",
+    "Recurrent",
+    "__version__",
+    "cells",
+    "convert",
+    "load",
+    "testing",
+]
 
 # Looked up on first use: `gatewise --help` has no need to wait for torch.
 _HOMES = {
@@ -31,7 +44,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("cells", "testing"):
+    if name in ("cells", "convert", "testing"):
         return import_module(f"gatewise.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'gatewise' has no attribute {name!r}")

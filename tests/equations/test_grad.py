@@ -18,7 +18,7 @@ from gatewise.equations import (
     total,
     trace,
 )
-from gatewise.equations.expr import transposed
+from gatewise.equations.expr import weights
 from gatewise.equations.formula import spell
 from gatewise.equations.grad import derive
 from gatewise.errors import CellError
@@ -48,10 +48,10 @@ def test_the_lstms_backward_is_the_one_written_by_hand() -> None:
         assert sums[f"U_{gate}"].factors == (net, h)
     for weight, gradient, width in (("U", derived.states["h"], "H"), ("W", derived.inputs["x"], "X")):
         assert gradient is not None
-        parts = [gradient]
-        while parts[0].op == "add":
-            parts[:1] = parts[0].args
-        assert set(parts) == {transposed(f"{weight}_{gate}", net, width) for gate, net in nets.items()}
+        assert gradient.op == "matmul_t"
+        assert gradient.width == width
+        terms = dict(zip(weights(gradient), gradient.args, strict=True))
+        assert terms == {f"{weight}_{gate}": net for gate, net in nets.items()}
 
 
 def test_gradients_from_outside_come_for_what_is_given_out() -> None:

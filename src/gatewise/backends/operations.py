@@ -102,24 +102,21 @@ def spread(a: Tensor, size: int) -> Tensor:
 
 def rstd(*vectors: Tensor) -> Tensor:
     """One over the standard deviation of all vectors `[..., w]` together `[..., w]`."""
-    joined = vectors[0] if len(vectors) == 1 else torch.stack(torch.broadcast_tensors(*vectors), -1).flatten(-2)
-    variance = joined.var(-1, correction=0, keepdim=True)
-    return (variance + EPSILON).rsqrt().expand(*joined.shape[:-1], vectors[0].shape[-1])
+    scale = _moments(vectors)[1]
+    return scale.expand(*scale.shape[:-1], vectors[0].shape[-1])
 
 
-def normalise(index: int, *vectors: Tensor) -> Tensor:
-    """The vector at `index`, less the mean of all vectors together and divided by their standard deviation."""
-    if len(vectors) == 1:
-        centred = vectors[0] - vectors[0].mean(-1, keepdim=True)
-        return centred * (centred.square().mean(-1, keepdim=True) + EPSILON).rsqrt()
-    # A vector that is a parameter has no dimensions for time and batch.
-    centre = _average([vector.mean(-1, keepdim=True) for vector in vectors])
-    variance = _average([(vector - centre).square().mean(-1, keepdim=True) for vector in vectors])
-    return (vectors[index] - centre) * (variance + EPSILON).rsqrt()
+def normalise(*vectors: Tensor) -> list[Tensor]:
+    """Vectors `[..., w]` less the mean of all together, divided by their standard deviation."""
+    centre, scale = _moments(vectors)
+    return [(vector - centre) * scale for vector in vectors]
 
 
-def _average(values: Sequence[Tensor]) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*values)).mean(0)
+def _moments(vectors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The mean, and one over the standard deviation, of all vectors `[..., w]` together: each `[..., 1]`."""
+    joined = vectors[0] if len(vectors) == 1 else torch.cat(torch.broadcast_tensors(*vectors), dim=-1)
+    variance, centre = torch.var_mean(joined, -1, correction=0, keepdim=True)
+    return centre, (variance + EPSILON).rsqrt()
 
 
 def repeat(a: Tensor, size: int) -> Tensor:
@@ -134,8 +131,17 @@ def fold(a: Tensor, size: int) -> Tensor:
 
 def row(node: Expr, arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> Tensor:
     """An operation that mixes units, by its node in the language; `sizes` is what symbolic widths stand for."""
+    return rows([node], arguments, sizes)[0]
+
+
+def rows(nodes: Sequence[Expr], arguments: Sequence[Tensor], sizes: Mapping[str, int]) -> list[Tensor]:
+    """Operations that mix units, by their nodes in the language, which are of one kind and have the same operands."""
+    node = nodes[0]
     if node.op in ("repeat", "fold", "spread"):
-        return {"repeat": repeat, "fold": fold, "spread": spread}[node.op](arguments[0], sizes[str(node.width)])
+        return [
+            {"repeat": repeat, "fold": fold, "spread": spread}[n.op](arguments[0], sizes[str(n.width)]) for n in nodes
+        ]
     if node.op == "normalise":
-        return normalise(int(node.attr or 0), *arguments)
-    return {"mean": mean, "total": total, "rstd": rstd}[node.op](*arguments)
+        parts = normalise(*arguments)
+        return [parts[int(str(n.attr))] for n in nodes]
+    return [{"mean": mean, "total": total, "rstd": rstd}[node.op](*arguments)]

@@ -6,15 +6,15 @@ run under autograd, the result is differentiable any number of times.
 Legend: T steps, B batch, w the width of a vector (X, H, P, ...).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gatewise.backends.call import Call, unsupported_dtype
-from gatewise.backends.operations import TORCH, row
-from gatewise.equations.expr import ROWS, Expr
+from gatewise.backends.operations import TORCH, rows
+from gatewise.equations.expr import Expr, weights
 from gatewise.equations.grad import Sum
 from gatewise.equations.schedule import Schedule, Stage
 
@@ -74,20 +74,20 @@ def execute(
     still = {node: value for node, value in values.items() if node not in schedule.streamed}
     leaves = {name: leaf for name, (leaf, _) in schedule.carried.items()}
     current = {leaf: states[name] for name, leaf in leaves.items()}
-    rows: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
+    collected: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
     for t in range(steps - 1, -1, -1) if backwards else range(steps):
         now = {**still, **current}
         for node, parts in streams:
             now[node] = parts[t]
         for stage in schedule.loop:
             _run(stage, now, constants, sizes)
-        for node, kept in rows.items():
+        for node, kept in collected.items():
             kept.append(now[node])
         for name, (leaf, update) in schedule.carried.items():
             # A parameter or a constant alone has no batch.
             current[leaf] = _value(update, now, constants).expand(batch, states[name].shape[-1])
 
-    for node, kept in rows.items():
+    for node, kept in collected.items():
         values[node] = torch.stack(kept[::-1] if backwards else kept)
     for stage in schedule.after:
         _run(stage, values, constants, sizes)
@@ -120,19 +120,25 @@ class _Constants(dict[Expr, Tensor]):
         self[node] = value
         return value
 
-    def packed(self, products: list[Expr]) -> tuple[Tensor, list[int]]:
-        """The matrices of products with a common operand side by side `[operand's w, sum of w]`, and the results' w."""
+    def packed(self, products: Sequence[Expr]) -> tuple[Tensor, list[int]]:
+        """The matrices of products with common operands as one, and the widths of the products' results.
+
+        Side by side `[operand's w, sum of w]`; for sums of transposed products on top of one another as well.
+        """
         found = self.packs.get(products[0])
         if found is None:
-            matrices = [self.parameters[str(node.attr)] for node in products]
             if products[0].op == "matmul":
-                joined = matrices[0] if len(matrices) == 1 else torch.cat(matrices)
-                found = joined.t(), [len(matrix) for matrix in matrices]
+                matrices = [self.parameters[weights(node)[0]] for node in products]
+                found = _joined(matrices, 0).t(), [len(matrix) for matrix in matrices]
             else:
-                joined = matrices[0] if len(matrices) == 1 else torch.cat(matrices, dim=1)
-                found = joined, [matrix.shape[1] for matrix in matrices]
+                columns = [_joined([self.parameters[name] for name in weights(node)], 0) for node in products]
+                found = _joined(columns, 1), [matrix.shape[1] for matrix in columns]
             self.packs[products[0]] = found
         return found
+
+
+def _joined(matrices: Sequence[Tensor], dim: int) -> Tensor:
+    return matrices[0] if len(matrices) == 1 else torch.cat(list(matrices), dim)
 
 
 def _value(node: Expr, values: Mapping[Expr, Tensor], constants: _Constants) -> Tensor:
@@ -148,14 +154,19 @@ def _run(
 ) -> None:
     """Compute a stage's nodes into `values`, whatever dimensions come before the units."""
     if stage.kind == "matmul":
-        for (operand, _), products in stage.packs.items():
+        for products in stage.packs:
             packed, widths = constants.packed(products)
-            result = _value(operand, values, constants) @ packed
+            operands = [_value(operand, values, constants) for operand in products[0].args]
+            result = (operands[0] if len(operands) == 1 else torch.cat(operands, dim=-1)) @ packed
             values.update(zip(products, result.split(widths, dim=-1), strict=True))
         return
+    if stage.kind == "row":
+        for nodes in stage.packs:
+            arguments = [_value(arg, values, constants) for arg in nodes[0].args]
+            values.update(zip(nodes, rows(nodes, arguments, sizes), strict=True))
+        return
     for node in stage.nodes:
-        arguments = [_value(arg, values, constants) for arg in node.args]
-        values[node] = row(node, arguments, sizes) if node.op in ROWS else TORCH[node.op](*arguments)
+        values[node] = TORCH[node.op](*(_value(arg, values, constants) for arg in node.args))
 
 
 def _sum(

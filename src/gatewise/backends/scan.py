@@ -51,56 +51,79 @@ def scan(
     >>> outputs["h"][:, 0, 0].tolist(), final["h"].tolist()
     ([1.0, 2.0, 3.0], [[3.0], [3.0]])
     """
-    prepared = _prepare(step, None if emit is None else tuple(emit))
     if not torch.compiler.is_compiling():
         check(step, inputs, parameters, states)
-    tensors = [
-        [inputs[name] for name in prepared.inputs],
-        [parameters[name] for name in prepared.parameters],
-        [states[name] for name in prepared.states],
-    ]
-    training = torch.is_grad_enabled() and any(tensor.requires_grad for group in tensors for tensor in group)
-    found: Sequence[Tensor]
-    if training and not torch.compiler.is_compiling():
-        # As a function, which torch.func can transform; in graphs as the operator, which it cannot.
-        signature = Signature(prepared.text, reverse, backend)
-        found = Scan.apply(signature, *(tensor for group in tensors for tensor in group))
-    else:
-        found = torch.ops.gatewise.scan(prepared.text, *tensors, reverse, training, backend)
-    final = found[len(found) - len(prepared.states) :]
-    return {name: found[k] for name, k in prepared.emit}, dict(zip(prepared.states, final, strict=True))
+    return run(prepare(step, emit), inputs, parameters, states, reverse=reverse, backend=backend)
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """What a call needs to know of a step: the program's text, names in order, where each emitted value is."""
+class Prepared:
+    """What a call needs to know of a step; plain data, which `torch.compile` can take for a constant.
+
+    Attributes:
+        text: the program.
+        inputs: name and symbolic width of each input, in order.
+        parameters: names in order.
+        states: names in order.
+        emit: for each name that is given out the place of its values over time among the operator's results.
+    """
 
     text: str
-    inputs: tuple[str, ...]
+    inputs: tuple[tuple[str, str | None], ...]
     parameters: tuple[str, ...]
     states: tuple[str, ...]
     emit: tuple[tuple[str, int], ...]
 
 
-@torch.compiler.assume_constant_result
-def _prepare(step: Step, emit: tuple[str, ...] | None) -> _Prepared:
-    # torch.compile calls this instead of looking into it (and would look behind a cache): a graph has no equations.
-    return _prepare_once(step, emit)
+def prepare(step: Step, emit: Sequence[str] | None = None) -> Prepared:
+    """Compile a step for `run`; remembered.
+
+    Raises:
+        CellError: `emit` names a value that the step does not have.
+    """
+    return _prepare(step, (step.output,) if emit is None else tuple(emit))
 
 
-@lru_cache(maxsize=512)
-def _prepare_once(step: Step, emit: tuple[str, ...] | None) -> _Prepared:
-    names = (step.output,) if emit is None else emit
-    text = program_text(step, names)
-    emitted = compile(step, names).emit
+@lru_cache(maxsize=1024)
+def _prepare(step: Step, emit: tuple[str, ...]) -> Prepared:
+    emitted = compile(step, emit).emit
     unique = list(dict.fromkeys(emitted.values()))
-    return _Prepared(
-        text=text,
-        inputs=tuple(step.inputs),
+    return Prepared(
+        text=program_text(step, emit),
+        inputs=tuple((name, leaf.width) for name, leaf in step.inputs.items()),
         parameters=tuple(step.parameters),
         states=tuple(step.states),
         emit=tuple((name, unique.index(node)) for name, node in emitted.items()),
     )
+
+
+def run(
+    prepared: Prepared,
+    inputs: Mapping[str, Tensor],
+    parameters: Mapping[str, Tensor],
+    states: Mapping[str, Tensor],
+    *,
+    reverse: bool = False,
+    backend: str = "reference",
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """As `scan`, of a step that was prepared; shapes are not checked."""
+    tensors = [
+        [inputs[name] for name, _ in prepared.inputs],
+        [parameters[name] for name in prepared.parameters],
+        [states[name] for name in prepared.states],
+    ]
+    training = torch.is_grad_enabled() and any(tensor.requires_grad for group in tensors for tensor in group)
+    found: Sequence[Tensor]
+    if torch.compiler.is_compiling():
+        found = torch.ops.gatewise.scan(prepared.text, *tensors, reverse, training, backend)
+    elif training or torch._C._are_functorch_transforms_active():
+        # As a function, which torch.func can transform; the operator it cannot.
+        signature = Signature(prepared.text, reverse, backend)
+        found = Scan.apply(signature, *(tensor for group in tensors for tensor in group))
+    else:
+        found = torch.ops.gatewise.scan(prepared.text, *tensors, reverse, False, backend)
+    final = found[len(found) - len(prepared.states) :]
+    return {name: found[k] for name, k in prepared.emit}, dict(zip(prepared.states, final, strict=True))
 
 
 def check(

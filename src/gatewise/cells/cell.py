@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeVar
 
 from gatewise.equations import Expr, Step, trace
+from gatewise.equations.program import compile
 from gatewise.errors import CellError, nearest
 
 
@@ -122,6 +123,11 @@ class Cell(ABC):
             CellError: H does not suit the cell.
         """
         return {}
+
+    def __str__(self) -> str:
+        """The equations, the stages in which they run forward and backward, and what is saved between the two."""
+        step = self.trace()
+        return f"{step}\n{compile(step)}"
 
     def trace(self) -> Step:
         """The checked equations of this cell; traced once, then remembered.

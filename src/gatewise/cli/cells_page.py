@@ -7,6 +7,7 @@ from textwrap import dedent
 import gatewise.cells as catalogue
 from gatewise.cells.catalogue import Entry
 from gatewise.equations import Step
+from gatewise.equations.expr import weights
 from gatewise.equations.program import compile
 from gatewise.equations.schedule import Schedule, Stage
 
@@ -19,8 +20,9 @@ T time steps · B batch · X input features · H hidden units · P projected wid
 after the step. `⊙` multiplies unit by unit, `@` is a matrix product.
 
 Stages are what a layer computes together: **before** the loop for all time steps at once, in the **loop** one time step
-after the other, **after** it for all steps again. Matrices in one box with a comma between them are one product; the
-numbers count operations. The backward is derived from the equations, and scheduled by the same rules.
+after the other, **after** it for all steps again. Matrices with a comma or a plus sign between them are one product (of
+one operand, or a sum of products); the numbers count operations. The backward is derived from the equations, and
+scheduled by the same rules.
 """
 
 PARTS: tuple[tuple[str, str], ...] = (
@@ -106,8 +108,8 @@ def _label(stage: Stage) -> str:
     count = len(stage.nodes)
     if stage.kind == "matmul":
         products = [
-            ", ".join(f"{node.attr}{'ᵀ' if node.op == 'matmul_t' else ''}" for node in pack)
-            for pack in stage.packs.values()
+            ", ".join(" + ".join(f"{name}{'ᵀ' * (node.op == 'matmul_t')}" for name in weights(node)) for node in pack)
+            for pack in stage.packs
         ]
         return "<br>".join(products)
     noun = "row operation" if stage.kind == "row" else "pointwise operation"

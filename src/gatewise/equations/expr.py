@@ -5,7 +5,7 @@ Nodes are immutable and hash-consed: two equal expressions are one object, so th
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import Lock
 from weakref import WeakValueDictionary
 
@@ -24,12 +24,12 @@ class Expr:
     """One node: an operation on other nodes, or a leaf.
 
     Attributes:
-        op: `constant`, `input`, `state` (its value before the step), `parameter` (a vector), `matmul`, `matmul_t` (with
-            the weight transposed), or the name of an operation in `gatewise.equations.ops.TABLE` (pointwise) or
-            `gatewise.equations.rows.TABLE` (mixes the units).
+        op: `constant`, `input`, `state` (its value before the step), `parameter` (a vector), `matmul`, `matmul_t` (a
+            sum of products with transposed weights), or the name of an operation in `gatewise.equations.ops.TABLE`
+            (pointwise) or `gatewise.equations.rows.TABLE` (mixes the units).
         args: the operands.
-        attr: a leaf's name, a constant's value, the weight's name of a product, which part of a joint `normalise`;
-            otherwise None.
+        attr: a leaf's name, a constant's value, the weight's name of a product (the names, of a `matmul_t`), which part
+            of a joint `normalise`; otherwise None.
         width: the symbolic length of the vector ("H", "X", "P", ...); None for a scalar, which fits every width.
 
     Arithmetic and order comparisons build new nodes (a comparison gives 1 where true, 0 elsewhere); `==` between
@@ -47,7 +47,7 @@ class Expr:
 
     op: str
     args: "tuple[Expr, ...]"
-    attr: str | float | int | None
+    attr: str | float | int | tuple[str, ...] | None
     width: str | None
 
     def __init__(self) -> None:
@@ -156,7 +156,10 @@ class Expr:
 
 
 def intern(
-    op: str, args: tuple[Expr, ...] = (), attr: str | float | int | None = None, width: str | None = None
+    op: str,
+    args: tuple[Expr, ...] = (),
+    attr: str | float | int | tuple[str, ...] | None = None,
+    width: str | None = None,
 ) -> Expr:
     """The one node of this content; made if there is none. Checks nothing: the functions below and in `ops` do."""
     # A constant is keyed by its text: 0.0 == -0.0 as keys, yet they are different numbers.
@@ -289,9 +292,17 @@ def depending(nodes: Iterable[Expr], on: Iterable[str]) -> set[Expr]:
     return found
 
 
-def transposed(weight: str, operand: Expr, width: str) -> Expr:
-    """The transpose of a trained matrix `[operand's width, width]` times `operand` `[width]`; in derivatives."""
-    return intern("matmul_t", (operand,), weight, width)
+def transposed(weights: Sequence[str], operands: Sequence[Expr], width: str) -> Expr:
+    """A sum of products of transposed matrices `[operand's width, width]` with vectors, `[width]`; in derivatives.
+
+    One node, because it is one product: that of the matrices on top of one another with the vectors in a row.
+    """
+    return intern("matmul_t", tuple(operands), tuple(weights), width)
+
+
+def weights(product: Expr) -> tuple[str, ...]:
+    """The names of the matrices that a `matmul` or `matmul_t` multiplies with."""
+    return product.attr if isinstance(product.attr, tuple) else (str(product.attr),)
 
 
 def rebuild(

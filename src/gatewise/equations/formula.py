@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from gatewise.equations import rows
-from gatewise.equations.expr import LEAVES, PRODUCTS, ROWS, Expr
-from gatewise.equations.ops import ATOM, COMPARE, FACTOR, TABLE
+from gatewise.equations.expr import LEAVES, PRODUCTS, ROWS, Expr, weights
+from gatewise.equations.ops import ATOM, COMPARE, FACTOR, SUM, TABLE
 
 Style = Literal["text", "latex"]
 
@@ -59,11 +59,13 @@ def _spell(
     deeper = None if depth is None else depth - 1
     operands = [_spell(arg, names, style, deeper) for arg in node.args]
     if node.op in PRODUCTS:
-        operand = _parenthesised(*operands[0], ATOM, style)
-        weight = str(node.attr) if style == "text" else symbol(str(node.attr))
-        if node.op == "matmul_t":
-            weight += ".T" if style == "text" else r"^{\top}"
-        return f"{weight} @ {operand}" if style == "text" else f"{weight} {operand}", FACTOR
+        terms = []
+        for weight, operand in zip(weights(node), operands, strict=True):
+            matrix = weight if style == "text" else symbol(weight)
+            if node.op == "matmul_t":
+                matrix += ".T" if style == "text" else r"^{\top}"
+            terms.append(f"{matrix}{' @ ' if style == 'text' else ' '}{_parenthesised(*operand, ATOM, style)}")
+        return " + ".join(terms), FACTOR if len(terms) == 1 else SUM
     operation = (rows.TABLE if node.op in ROWS else TABLE)[node.op]
     notation = operation.text if style == "text" else operation.latex
     if node.op in ROWS:

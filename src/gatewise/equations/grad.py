@@ -94,16 +94,27 @@ def derive(step: Step, emit: Sequence[str] | None = None, inputs: Iterable[str] 
     for name, gradient in given.items():
         give(step.sequence(name), gradient)
     order = topological([*(step.sequence(name) for name in emitted), *step.updates.values()])
+    together: dict[tuple[Expr, ...], list[Expr]] = {}
+    for node in order:
+        if node.op == "normalise":
+            together.setdefault(node.args, []).append(node)
     for node in reversed(order):
+        if node.op == "normalise" and node is together[node.args][0]:
+            # The first of the parts that are normalised together, at which the sweep has the gradients of all of them.
+            found = {int(str(part.attr)): adjoints[part] for part in together[node.args] if part in adjoints}
+            if found:
+                for arg, part in zip(node.args, rows.normalise_adjoints(node.args, found), strict=True):
+                    give(arg, part)
+            continue
         gradient = adjoints.get(node)
-        if gradient is None:
+        if gradient is None or node.op == "normalise":
             continue
         if node.op == "parameter":
             sums.append(Sum(str(node.attr), gradient, None))
         elif node.op == "matmul":
             (operand,) = node.args
             sums.append(Sum(str(node.attr), gradient, operand))
-            give(operand, transposed(str(node.attr), gradient, str(operand.width)))
+            give(operand, transposed([str(node.attr)], [gradient], str(operand.width)))
         elif node.op not in LEAVES:
             operation = (rows.TABLE if node.op in ROWS else TABLE)[node.op]
             for arg, part in zip(node.args, operation.derivative(node, gradient), strict=True):

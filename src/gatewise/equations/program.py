@@ -79,8 +79,8 @@ def compile(step: Step, emit: Sequence[str] | None = None, inputs: Sequence[str]
     saved for backward: c, i, f, z, o, tanh(c')
     backward
       before: pointwise 10
-      loop: pointwise 1 | matmul P | pointwise 11 | matmul U_z + U_i + U_f + U_o | pointwise 4
-      after: matmul W_z + W_i + W_f + W_o | pointwise 4
+      loop: pointwise 1 | matmul P | pointwise 12 | matmul U_z+U_i+U_f+U_o
+      after: pointwise 1 | matmul W_z+W_i+W_f+W_o
       sums: W_i, b_i, U_i, W_f, b_f, U_f, W_z, b_z, U_z, W_o, b_o, U_o, P
     """
     names = tuple(emit) if emit is not None else (step.output,)

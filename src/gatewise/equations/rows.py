@@ -106,12 +106,29 @@ def _other_width(op: str, a: Expr, width: str) -> Expr:
     return a
 
 
-def _normalise_adjoints(y: Expr, g: Expr) -> tuple[Expr, ...]:
-    share, index = 1 / len(y.args), int(y.attr or 0)
-    scale = rstd(*y.args)
-    centre, slope = mean(g) * share, mean(g * y) * share
-    parts = normalise_jointly(*y.args)
-    return tuple(scale * (((g - centre) if k == index else -centre) - part * slope) for k, part in enumerate(parts))
+def normalise_adjoints(vectors: tuple[Expr, ...], gradients: Mapping[int, Expr]) -> tuple[Expr, ...]:
+    """The adjoints of vectors that are normalised together, from those of (some of) the normalised parts.
+
+    All parts at once, because their means can be taken as one.
+
+    Args:
+        vectors: what is normalised, each `[w]`.
+        gradients: for the number of a part the gradient for it `[w]`.
+    """
+    parts, share = normalise_jointly(*vectors), 1 / len(vectors)
+    summed = _sum(list(gradients.values()))
+    sloped = _sum([gradient * parts[k] for k, gradient in gradients.items()])
+    scale, centre, slope = rstd(*vectors), mean(summed) * share, mean(sloped) * share
+    return tuple(
+        scale * ((gradients[k] - centre if k in gradients else -centre) - part * slope) for k, part in enumerate(parts)
+    )
+
+
+def _sum(terms: list[Expr]) -> Expr:
+    first, *others = terms
+    for term in others:
+        first = first + term
+    return first
 
 
 def _rstd_adjoints(y: Expr, g: Expr) -> tuple[Expr, ...]:
@@ -131,7 +148,12 @@ TABLE: Mapping[str, Operation] = MappingProxyType(
             Operation("mean", 1, lambda y, g: (mean(g),), *_call("mean")),
             Operation("total", 1, lambda y, g: (spread(g, str(y.args[0].width)),), *_call("total", "sum")),
             Operation("spread", 1, lambda y, g: (total(g),), *_call("spread")),
-            Operation("normalise", 0, _normalise_adjoints, *_call("normalise", "norm")),
+            Operation(
+                "normalise",
+                0,
+                lambda y, g: normalise_adjoints(y.args, {int(str(y.attr)): g}),
+                *_call("normalise", "norm"),
+            ),
             Operation("rstd", 0, _rstd_adjoints, *_call("rstd")),
             Operation("repeat", 1, lambda y, g: (fold(g, str(y.args[0].width)),), *_call("repeat")),
             Operation("fold", 1, lambda y, g: (repeat(g, str(y.args[0].width)),), *_call("fold")),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from gatewise.equations.expr import BARRIERS, LEAVES, PRODUCTS, ROWS, Expr, topological
+from gatewise.equations.expr import BARRIERS, LEAVES, PRODUCTS, ROWS, Expr, topological, weights
 from gatewise.equations.grad import Sum
 
 Kind = Literal["matmul", "row", "pointwise"]
@@ -30,17 +30,18 @@ class Stage:
     nodes: tuple[Expr, ...]
 
     @cached_property
-    def packs(self) -> dict[tuple[Expr, str], list[Expr]]:
-        """The products of a stage by operand and kind: those of one list are one product with a taller matrix."""
-        found: dict[tuple[Expr, str], list[Expr]] = {}
+    def packs(self) -> tuple[tuple[Expr, ...], ...]:
+        """The nodes of a barrier stage, those with common operands together: products of joined matrices are one."""
+        found: dict[tuple[tuple[Expr, ...], str], list[Expr]] = {}
         for node in self.nodes:
-            found.setdefault((node.args[0], node.op), []).append(node)
-        return found
+            found.setdefault((node.args, node.op), []).append(node)
+        return tuple(tuple(pack) for pack in found.values())
 
     def __str__(self) -> str:
         if self.kind != "matmul":
             return f"{self.kind} {len(self.nodes)}"
-        return f"matmul {' + '.join(','.join(str(node.attr) for node in pack) for pack in self.packs.values())}"
+        # Between commas products of one operand, which are one packed product; between plus signs the terms of a sum.
+        return f"matmul {'; '.join(','.join('+'.join(weights(node)) for node in pack) for pack in self.packs)}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Simplification: expressions with the same values (up to the sign of zero), and fewer operations.
+"""Simplification: expressions with the same values (up to rounding and the sign of zero), and fewer operations.
 
 Nothing here changes what a NaN or an infinity does: `0 * a` stays, because it is not 0 for every `a`.
 """
@@ -6,7 +6,7 @@ Nothing here changes what a NaN or an infinity does: `0 * a` stays, because it i
 from collections.abc import Iterable
 
 from gatewise.equations.arithmetic import ARITHMETIC
-from gatewise.equations.expr import BARRIERS, LEAVES, Expr, constant, pointwise, rebuild
+from gatewise.equations.expr import BARRIERS, LEAVES, Expr, constant, intern, pointwise, rebuild, weights
 
 
 def simplify(roots: Iterable[Expr], fixed: Iterable[Expr] = ()) -> dict[Expr, Expr]:
@@ -52,7 +52,26 @@ def _add(node: Expr, a: Expr, b: Expr) -> Expr:
         return _rule(pointwise("sub", a, b.args[0]))
     if a.op == "neg":
         return _rule(pointwise("sub", b, a.args[0]))
+    if b.op == "matmul_t":
+        rest, product = _split(a)
+        if product is not None:
+            joined = intern("matmul_t", (*product.args, *b.args), (*weights(product), *weights(b)), b.width)
+            return joined if rest is None else pointwise("add", rest, joined)
     return node
+
+
+def _split(total: Expr) -> tuple[Expr | None, Expr | None]:
+    """A sum without its product of transposed matrices, and that product; None where there is nothing."""
+    if total.op == "matmul_t":
+        return None, total
+    if total.op != "add":
+        return total, None
+    first, second = total.args
+    rest, product = _split(second)
+    if product is not None:
+        return first if rest is None else pointwise("add", first, rest), product
+    rest, product = _split(first)
+    return (second if rest is None else pointwise("add", rest, second)), product
 
 
 def _sub(node: Expr, a: Expr, b: Expr) -> Expr:

@@ -131,7 +131,7 @@ def _check(step: Step) -> None:
         raise CellError(f"the equations of {step.name} do not fit its inputs, states or parameters")
 
 
-def _attribute(value: str | float | int | None) -> Any:
+def _attribute(value: object) -> Any:
     # JSON has no infinities, and takes 2.0 for 2: numbers with a fraction travel in hexadecimal.
     return {"float": value.hex()} if isinstance(value, float) else value
 

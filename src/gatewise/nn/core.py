@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.backends import Call, Choice, check_backend, choose
 from gatewise.backends.call import FLOATING
-from gatewise.backends.scan import scan
+from gatewise.backends.scan import Prepared, prepare, run
 from gatewise.cells import Cell
 from gatewise.equations import Step
 from gatewise.equations.transform import RESET, VALID
@@ -258,11 +258,9 @@ class RecurrentCore(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """One layer in one direction: its output, final states, and all states (or the values named) over time."""
         layer, direction = self.scans[number]
-        base, chosen, cell = self._steps[layer], self._options[layer], self.cells[layer]
-        training = draw is not None
-        step = variants.variant(
-            base, chosen, cell.candidate, training, resets=marks is not None, padding=valid is not None
-        )
+        base = self._steps[layer]
+        emit = tuple(names) if names is not None else tuple(base.states) if everything else (base.output,)
+        prepared = self._prepare(layer, draw is not None, marks is not None, valid is not None, emit)
         steps, batch = x.shape[:2]
         parameters = self._layouts[layer].unpack({name: stored[name] for name in self._layouts[layer].shapes})
         given: dict[str, Tensor] = {}
@@ -272,22 +270,27 @@ class RecurrentCore(nn.Module):
                 value = without_padding(value, valid)
             given[name] = value.expand(steps, batch, value.shape[-1]) if leaf.width is None else value
         if draw is not None:
-            given, parameters = self._masked(number, step, given, parameters, draw)
+            given, parameters = self._masked(number, prepared, given, parameters, draw)
         if valid is not None:
             given[VALID] = valid
         if marks is not None:
             given[RESET] = marks
         if states is None:
-            states = self._initial(layer, stored, batch)
+            states = self._initial(number, stored, x)
         if marks is not None:
             for name in base.states:
                 if base.initial[name] == "learned":
                     parameters[f"initial_{name}"] = stored[f"initial_{name}"]
-        emit = list(names) if names is not None else list(base.states) if everything else [base.output]
-        over_time, final = scan(step, given, parameters, states, emit=emit, reverse=direction == 1, backend=backend)
+        over_time, final = run(prepared, given, parameters, states, reverse=direction == 1, backend=backend)
         if valid is not None:
             over_time = {name: torch.where(valid != 0, v, torch.zeros_like(v)) for name, v in over_time.items()}
         return over_time[emit[0] if names is not None else base.output], final, over_time
+
+    @torch.compiler.assume_constant_result
+    def _prepare(self, layer: int, training: bool, resets: bool, padding: bool, emit: tuple[str, ...]) -> Prepared:
+        # torch.compile calls this instead of looking into it: equations are no business of a graph of tensors.
+        cell, chosen = self.cells[layer], self._options[layer]
+        return prepare(variants.variant(self._steps[layer], chosen, cell.candidate, training, resets, padding), emit)
 
     def _observe(
         self, sequences: Sequences, states: States | None, number: int, names: Sequence[str]
@@ -304,7 +307,7 @@ class RecurrentCore(nn.Module):
         return self._scan(number, x, self.stored(number), given, valid, None, False, None, {}, "reference", names)[2]
 
     def _masked(
-        self, number: int, step: Step, given: dict[str, Tensor], parameters: dict[str, Tensor], draw: Draw
+        self, number: int, prepared: Prepared, given: dict[str, Tensor], parameters: dict[str, Tensor], draw: Draw
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Inputs and parameters with the masks of training: drawn for the step's mask inputs, applied to the others."""
         layer, _ = self.scans[number]
@@ -317,18 +320,18 @@ class RecurrentCore(nn.Module):
             rate = chosen.variational_dropout
             mask = draw.still(first + INPUT, x.shape[2], rate, x)
             given["x"] = x * scaled(mask, rate)
-        for name, leaf in step.inputs.items():
+        for name, width in prepared.inputs:
             kind, _, target = name.partition("_")
             if kind == "@zoneout":
-                stream = first + ZONEOUT + list(step.states).index(target)
-                given[name] = draw.moving(stream, shape[0], sizes[str(leaf.width)], rates[target], x)
+                stream = first + ZONEOUT + prepared.states.index(target)
+                given[name] = draw.moving(stream, shape[0], sizes[str(width)], rates[target], x)
             elif kind == "@keep":
                 rate = chosen.recurrent_dropout
-                mask = draw.moving(first + CANDIDATE, shape[0], sizes[str(leaf.width)], rate, x)
+                mask = draw.moving(first + CANDIDATE, shape[0], sizes[str(width)], rate, x)
                 given[name] = scaled(mask, rate)
             elif kind == "@variational":
                 rate = chosen.variational_dropout
-                mask = draw.still(first + OUTPUT, sizes[str(leaf.width)], rate, x)
+                mask = draw.still(first + OUTPUT, sizes[str(width)], rate, x)
                 given[name] = scaled(mask, rate).expand(*shape, -1)
         if chosen.weight_dropout > 0:
             rate = chosen.weight_dropout
@@ -344,17 +347,17 @@ class RecurrentCore(nn.Module):
         mask = draw.moving(layer * self.directions * STREAMS + BETWEEN, x.shape[0], x.shape[2], self.dropout, x)
         return x * scaled(mask, self.dropout)
 
-    def _initial(self, layer: int, stored: Mapping[str, Tensor], batch: int) -> dict[str, Tensor]:
-        """The states of one layer and direction before the first step."""
-        step, sizes = self._steps[layer], self._sizes[layer]
-        example = next(iter(stored.values()))
+    def _initial(self, number: int, stored: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
+        """The states of one layer and direction before the first step, for an input `[T, B, X]`."""
+        layer, _ = self.scans[number]
+        step, sizes, batch = self._steps[layer], self._sizes[layer], x.shape[1]
         states: dict[str, Tensor] = {}
         for name, leaf in step.states.items():
             value = step.initial[name]
             if value == "learned":
                 states[name] = stored[f"initial_{name}"].expand(batch, -1)
             else:
-                states[name] = example.new_full((batch, sizes[str(leaf.width)]), float(value))
+                states[name] = x.new_full((batch, sizes[str(leaf.width)]), value)
         return states
 
     def _own_precision(self, x: Tensor) -> AbstractContextManager[object]:
@@ -377,7 +380,9 @@ class RecurrentCore(nn.Module):
 
     def _arrange(self, input: Tensor | PackedSequence, lengths: Lengths | None) -> Sequences:
         sequences = arrange(input, lengths, batch_first=self.batch_first, features=self.input_size, layer=self)
-        weight, data = next(iter(self.stored(0).values())), sequences.data
+        weight, data = next(iter(self.stored(0).values()), None), sequences.data
+        if weight is None:
+            return sequences
         if data.device != weight.device:
             raise DataError(
                 f"the input is on {data.device} and the layer's parameters are on {weight.device}; "
@@ -442,21 +447,30 @@ class RecurrentCore(nn.Module):
 
     def _call(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Call:
         data = sequences.data
-        kinds = dict.fromkeys(self.cells)
-        return Call(
-            cell=self.cells[0],
-            device=data.device.type,
-            dtype=data.dtype,
-            steps=sequences.steps,
-            batch=sequences.batch,
-            sizes=tuple(sorted(self._sizes[0].items())),
-            ragged=sequences.ragged,
-            extras=extras if len(kinds) == 1 else (*extras, "layers of different cells"),
-            torchs_form=self.torchs_form,
-        )
+        return self._signature(data.device.type, data.dtype, sequences.steps, sequences.batch, sequences.ragged, extras)
+
+    def _signature(
+        self, device: str, dtype: torch.dtype, steps: int, batch: int, ragged: bool, extras: tuple[str, ...]
+    ) -> Call:
+        if len(set(self.cells)) > 1:
+            extras = (*extras, "layers of different cells")
+        sizes = tuple(sorted(self._sizes[0].items()))
+        return Call(self.cells[0], device, dtype, steps, batch, sizes, ragged, extras, self.torchs_form)
 
     def _choose(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Choice:
         return choose(self.backend, self._call(sequences, extras))
+
+    def _backend(self, sequences: Sequences, extras: tuple[str, ...]) -> str:
+        """The name of the backend that runs a call."""
+        if torch.compiler.is_compiling():
+            data = sequences.data
+            return self._backend_of_graph(data.device.type, data.dtype, sequences.ragged, extras)
+        return self._choose(sequences, extras).backend
+
+    @torch.compiler.assume_constant_result
+    def _backend_of_graph(self, device: str, dtype: torch.dtype, ragged: bool, extras: tuple[str, ...]) -> str:
+        # A graph serves every length and batch: the choice must not depend on the sizes at hand.
+        return choose(self.backend, self._signature(device, dtype, 1, 1, ragged, extras)).backend
 
 
 def valid_steps(lengths: Tensor, x: Tensor) -> Tensor:

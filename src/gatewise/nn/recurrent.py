@@ -169,7 +169,7 @@ class Recurrent(RecurrentCore):
             everything=everything,
             draw=self._draw(sequences, mask_seed, sequence_ids, first_step),
             inputs=self._further(inputs, sequences),
-            backend=self._choose(sequences, self._extras(marks, everything)).backend,
+            backend=self._backend(sequences, self._extras(marks, everything)),
         )
         return sequences.restore(output), self._handed(alls if everything else finals, sequences, everything)
 

@@ -15,6 +15,7 @@ from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn.core import RecurrentCore, States
 from gatewise.nn.sequences import Lengths, Resets, Sequences
+from gatewise.nn.variants import Options
 
 Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declaration
 
@@ -45,7 +46,7 @@ class TorchForm(RecurrentCore):
         marks = self._marks(resets, sequences)
         states = self._stacked(hx, sequences)
         draw = self._draw(sequences, mask_seed, sequence_ids, first_step)
-        backend = self._choose(sequences, self._extras(marks, everything)).backend
+        backend = self._backend(sequences, self._extras(marks, everything))
         if backend == "torch":
             output, finals = self._run_torch(sequences, states, draw)
             return output, self._handed(finals, sequences, 1)
@@ -69,10 +70,10 @@ class TorchForm(RecurrentCore):
     ) -> tuple[Tensor | PackedSequence, Stacked]:
         """torch's fused call."""
         stack = torch_fused.Stack(self.cell, self.num_layers, self.bias, self.bidirectional)
-        weights = [getattr(self, full) for names in self._names for full in names.values()]
-        from_zero = states is None
+        weights = [value for number in range(len(self.scans)) for value in self._weights(number)]
+        from_zero = states is None and not self.learned_state
         if states is None:
-            states = self._zero(sequences)
+            states = self._begin(sequences)
         if sequences.packed is not None and draw is None:
             return torch_fused.run_packed(stack, sequences.packed, states, weights)
         x, lengths = sequences.padded()
@@ -150,15 +151,26 @@ class TorchForm(RecurrentCore):
         return self._observe(sequences, apart, layer * self.directions + int(reverse), names)
 
     @property
+    def options(self) -> Options:
+        """Regularisation inside the recurrence, the same in all layers."""
+        return self._options[0]
+
+    @property
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction, in torch's order."""
         return [[getattr(self, full) for full in names.values()] for names in self._names]
 
-    def _zero(self, sequences: Sequences) -> Stacked:
-        """States of 0, stacked."""
-        step, sizes, data = self._steps[0], self._sizes[0], sequences.data
-        count = len(self.scans)
-        return tuple(data.new_zeros(count, sequences.batch, sizes[str(leaf.width)]) for leaf in step.states.values())
+    def _begin(self, sequences: Sequences) -> Stacked:
+        """States before the first step, stacked, where none were given."""
+        # A packed batch has no time-major tensor; its first step would do, but only its size matters.
+        x = sequences.data.new_empty(1, sequences.batch, 0)
+        each = [self._initial(number, self.stored(number), x) for number in range(len(self.scans))]
+        return tuple(torch.stack([states[name] for states in each]) for name in self._steps[0].states)
+
+    def _weights(self, number: int) -> list[Tensor]:
+        """What torch takes of one layer and direction, in its order: all but learned states."""
+        stored = self.stored(number)
+        return [stored[name] for name in self._layouts[0].shapes]
 
     def _apart(self, states: Stacked) -> States:
         names = list(self._steps[0].states)
@@ -203,7 +215,7 @@ class TorchForm(RecurrentCore):
 
     def _flatten(self, mode: int) -> None:
         """Lay the parameters out as one block for cuDNN, whose number of the kind of layer is `mode`."""
-        weights = [weight for weights in self.all_weights for weight in weights]
+        weights = [value for number in range(len(self.scans)) for value in self._weights(number)]
         if not all(weight.is_cuda and torch.backends.cudnn.is_acceptable(weight) for weight in weights):
             return
         if len({weight.data_ptr() for weight in weights}) < len(weights):
@@ -211,7 +223,7 @@ class TorchForm(RecurrentCore):
         with torch.cuda.device_of(weights[0]), torch.no_grad():
             torch.ops.aten._cudnn_rnn_flatten_weight(
                 weights,
-                len(self._names[0]),
+                len(self._layouts[0].shapes),
                 self.input_size,
                 mode,
                 self.hidden_size,
@@ -223,7 +235,7 @@ class TorchForm(RecurrentCore):
 
     def _arguments(self, first: Mapping[str, tuple[Any, Any]], switches: Mapping[str, tuple[Any, Any]]) -> str:
         """The arguments that differ from their defaults, given as pairs of value and default."""
-        chosen = self._options[0]
+        chosen = self.options
         rates = dict(chosen.zoneout)
         same = len(set(rates.values())) == 1 and len(rates) == len(self._steps[0].states)
         zoneout = next(iter(rates.values())) if same else rates

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import torch
-
 from gatewise.equations import Step, transform
+from gatewise.equations.expr import topological
 from gatewise.errors import ConfigurationError, nearest
 
 
@@ -118,30 +117,17 @@ def options(
 
 def recurrent_matrices(step: Step) -> list[str]:
     """The names of the matrices that are multiplied with a state as it was before the step."""
-    from gatewise.equations.expr import topological
-
     order = topological([*step.observed.values(), *step.updates.values()])
     leaves = set(step.states.values())
     found = [str(node.attr) for node in order if node.op == "matmul" and node.args[0] in leaves]
     return list(dict.fromkeys(found))
 
 
-@torch.compiler.assume_constant_result
-def variant(
-    step: Step,
-    chosen: Options,
-    candidate: str | None,
-    training: bool,
-    resets: bool = False,
-    padding: bool = False,
-) -> Step:
-    """The step with everything that a call adds to it."""
-    # A plain function in front of the cache: torch.compile calls this one, but would look behind the cache.
-    return _variant(step, chosen, candidate, training, resets, padding)
-
-
 @lru_cache(maxsize=512)
-def _variant(step: Step, chosen: Options, candidate: str | None, training: bool, resets: bool, padding: bool) -> Step:
+def variant(
+    step: Step, chosen: Options, candidate: str | None, training: bool, resets: bool = False, padding: bool = False
+) -> Step:
+    """The step with everything that a call adds to it; remembered."""
     # In this order: what happens within the equations, then what happens to their results, then where sequences end.
     if chosen.clip_gradient is not None:
         step = transform.clip_gradient(step, chosen.clip_gradient)
