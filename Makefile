@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format mutants clean
 .DELETE_ON_ERROR:
 
 # Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
@@ -26,6 +26,9 @@ check: $(VENV)/.installed  ## format, lint, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+mutants: $(VENV)/.installed  ## break the derivation in one place after the other; a test must fail for each
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .

@@ -1,8 +1,10 @@
 """`gatewise cells`: the catalogue and its entries."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +113,34 @@ def test_cells_import_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[0, 0, 0, 0, 2] []"
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_of_all_cells_is_up_to_date(gatewise: Program) -> None:
+    outcome = gatewise("cells", "--markdown")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == (DOCS / "cells.md").read_text(encoding="utf-8"), "gatewise cells --markdown > docs/cells.md"
+
+
+def test_the_page_shows_of_each_cell_what_it_is(gatewise: Program) -> None:
+    page = gatewise("cells", "--markdown").out
+    sections = page.split("\n## ")[1:]
+    assert [section.splitlines()[0] for section in sections] == [*catalogue.list()]
+    for name, section in zip(catalogue.list(), sections, strict=True):
+        step = catalogue.get(name)().trace()
+        assert step.latex() in section
+        for parameter in step.parameters:
+            assert f"`{parameter}`" in section
+        assert section.count("```mermaid") == 1
+        assert re.search(r"\(\d{4}\)", section), "no paper"
+        # Boxes are connected, and every box that is pointed to exists.
+        made = set(re.findall(r"(\w+)\[", section))
+        assert set(re.findall(r"--> (\w+)", section)) <= made
+
+
+def test_the_page_is_of_all_cells_or_not_at_all(gatewise: Program) -> None:
+    outcome = gatewise("cells", "gru", "--markdown")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--markdown prints all cells as one page" in outcome.err

@@ -47,9 +47,14 @@ SAFE: dict[str, Unary] = {
     **dict.fromkeys(GROWING, lambda a: o.minimum(o.maximum(a, -2), 2)),
 }
 ROWS = ("matmul", "mean", "total", "normalise", "jointly", "rstd", "repeat", "fold", "spread")
-KINDS = (*TABLE, *ROWS, "matmul", "matmul", "mul", "where", "maximum", "minimum", "square of the newest", "jointly")
+MORE = (
+    ("matmul",) * 8 + ("tied", "fold") * 3 + ("mul", "where", "maximum", "minimum", "square of the newest", "jointly")
+)
+KINDS = (*TABLE, *ROWS, *MORE)
 BOUNDS: tuple[Callable[[Expr, Expr], Expr], ...] = (
     lambda a, old: tanh(a),
+    lambda a, old: tanh(matmul(f"B_{old.width}", a, str(old.width)) + matmul(f"C_{old.width}", old, str(old.width))),
+    lambda a, old: tanh(matmul(f"B_{old.width}", a, str(old.width))),
     lambda a, old: a / (1 + abs(a)),
     lambda a, old: 0.5 * old + 0.5 * o.sigmoid(a),
     lambda a, old: o.minimum(o.maximum(a, -1), 1),
@@ -75,7 +80,7 @@ class Example:
 @st.composite
 def examples(draw: st.DrawFn) -> Example:
     small = st.integers(0, 7)
-    recipe = draw(st.lists(st.tuples(st.sampled_from(KINDS), small, small, small), min_size=2, max_size=14))
+    recipe = draw(st.lists(st.tuples(st.sampled_from(KINDS), small, small, small), min_size=5, max_size=14))
     widths = draw(st.lists(st.sampled_from(["H", "H", "P", "K"]), min_size=1, max_size=3))
     updates = draw(st.tuples(*[st.tuples(small, st.sampled_from(BOUNDS)) for _ in widths]))
     observed = draw(st.lists(small, max_size=2))
@@ -143,6 +148,11 @@ def _grown(kind: str, pool: list[Expr], i: int, j: int, k: int) -> Expr:
         return tanh(pool[-1]) * pool[-1]
     if kind in ROWS:
         return _row(kind, a, pool, j, k)
+    if kind == "tied":  # one matrix, two operands
+        vectors = [node for node in pool if node.width == (a.width or "H")]
+        first, second = vectors[-1 - i % len(vectors)], vectors[-1 - j % len(vectors)]
+        width = ("H", "P")[k % 2]
+        return matmul(f"T_{width}{first.width}", first, width) - matmul(f"T_{width}{first.width}", tanh(second), width)
     if kind == "clip_grad":
         return clip_grad(a, (0.1, 0.5, 3.0)[j % 3])
     arity = TABLE[kind].arity
@@ -168,7 +178,7 @@ def _row(kind: str, a: Expr, pool: list[Expr], j: int, k: int) -> Expr:
     a = a if a.width is not None else vectors[-1 - j % len(vectors)]
     if kind == "matmul":
         width = ("H", "P", "K", "H")[k % 4]
-        return matmul(f"W{j % 2}_{width}{a.width}", a, width)  # few names: matrices are shared
+        return matmul(f"W{j % 2}_{width}{a.width}", a, width)
     # Equal units have no variance, which makes rounding errors large.
     spread_out = {"X": input("x"), "H": parameter("b"), "P": parameter("p", "P"), "K": parameter("k", "K")}
     if kind == "normalise":

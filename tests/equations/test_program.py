@@ -56,6 +56,16 @@ def test_what_is_given_out_is_not_saved_twice() -> None:
     assert list(compile(step, ("h", "r")).emit) == ["h", "r"]
 
 
+def test_what_is_given_out_is_read_and_not_computed_again() -> None:
+    def step(x, h):
+        y = x + 1
+        return {"h": h * y, "y": y}
+
+    traced = trace("Cell", step, inputs={"x": "H"}, states={"h": "H"}, observed=["y"])
+    assert compile(traced).read == ("x",)
+    assert compile(traced, ("h", "y")).read == ()
+
+
 def test_two_names_of_one_value_are_one_sequence() -> None:
     def step(x, h):
         new = tanh(h + x)

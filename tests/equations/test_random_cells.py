@@ -1,6 +1,8 @@
 """The derived backward of cells that nobody chose, against torch's autograd."""
 
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from gatewise.backends.scan import scan
 from gatewise.equations import TABLE, rows
 from gatewise.equations.expr import topological
+from gatewise.equations.grad import derive
 from gatewise.equations.text import dumps, loads
 from tests.equations.plain_loop import loop
 from tests.equations.random_cells import Example, examples
@@ -15,26 +18,28 @@ from tests.equations.random_cells import Example, examples
 COUNT = 1000
 
 
-def compare(example: Example) -> float:
-    """The largest difference of values and gradients, relative to the larger of 1 and the largest value."""
+def results(example: Example, run: Callable[..., Any]) -> list[torch.Tensor]:
+    """Values over time, final states, and the gradients of a random loss with respect to everything."""
     step, e = example.step, example
     learned = [t for group in (e.inputs, e.parameters, e.states) for t in group.values() if t.requires_grad]
-    found = []
-    for run in (scan, lambda *a, **k: loop(*a, sizes=e.sizes, **k)):
-        outputs, final = run(step, e.inputs, e.parameters, e.states, emit=e.emit, reverse=e.reverse)
-        values = [*(outputs[name] for name in e.emit), *(final[name] for name in step.states)]
-        generator = torch.Generator().manual_seed(e.seed)
-        loss = sum(0 * leaf.sum() for leaf in learned)  # a loss may depend on none of them
-        for value in values:
-            loss = loss + (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
-        gradients = torch.autograd.grad(loss, learned, materialize_grads=True)
-        found.append([*(value.detach() for value in values), *gradients])
-    worst = 0.0
-    for got, want in zip(*found, strict=True):
-        assert got.shape == want.shape
-        error = (got - want).abs().max() / max(1.0, float(want.abs().max()))
-        worst = max(worst, float(error)) if error.isfinite() else float("inf")
-    return worst
+    outputs, final = run(step, e.inputs, e.parameters, e.states, emit=e.emit, reverse=e.reverse)
+    values = [*(outputs[name] for name in e.emit), *(final[name] for name in step.states)]
+    generator = torch.Generator().manual_seed(e.seed)
+    loss = sum(0 * leaf.sum() for leaf in learned)  # a loss may depend on none of them
+    for value in values:
+        loss = loss + (value * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
+    gradients = torch.autograd.grad(loss, learned, materialize_grads=True)
+    return [*(value.detach() for value in values), *gradients]
+
+
+def worst(got: list[torch.Tensor], want: list[torch.Tensor]) -> float:
+    """The largest difference, relative to the larger of 1 and the largest value."""
+    found = 0.0
+    for a, b in zip(got, want, strict=True):
+        assert a.shape == b.shape
+        error = (a - b).abs().max() / max(1.0, float(b.abs().max()))
+        found = max(found, float(error)) if error.isfinite() else float("inf")
+    return found
 
 
 def test_the_derived_backward_of_random_cells_equals_autograd() -> None:
@@ -54,8 +59,11 @@ def test_the_derived_backward_of_random_cells_equals_autograd() -> None:
             {node.op for node in topological([*example.step.observed.values(), *example.step.updates.values()])}
         )
         used.update({name for name in example.step.inputs if name.startswith("@")})
+        matrices = [term.parameter for term in derive(example.step, example.emit).sums if term.operand is not None]
+        used.update({"products": bool(matrices), "tied": len(set(matrices)) < len(matrices)})
         kinks.update(["grid"] if all((2 * t % 1 == 0).all() for t in example.states.values()) else [])
-        assert compare(example) <= 1e-9
+        plain = results(example, lambda *given, **more: loop(*given, sizes=example.sizes, **more))
+        assert worst(results(example, scan), plain) <= 1e-9
         assert dumps(loads(dumps(example.step))) == dumps(example.step)
 
     run()
@@ -65,3 +73,5 @@ def test_the_derived_backward_of_random_cells_equals_autograd() -> None:
     }
     assert not rare
     assert kinks["grid"] > COUNT // 5
+    assert used["products"] > COUNT // 3
+    assert used["tied"] > COUNT // 20

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+import gatewise.cells
 from gatewise.equations import Expr, constant, fold, mean, normalise, normalise_jointly, parameter, repeat, state, total
+from gatewise.equations.formula import spell
 from gatewise.equations.rows import TABLE, rstd, spread
 from gatewise.errors import CellError
 from tests.equations.plain_loop import evaluate
@@ -129,3 +131,34 @@ def test_a_parameter_may_stand_first_among_batched_vectors() -> None:
 def test_what_does_not_fit(build: Any, message: str) -> None:
     with pytest.raises(CellError, match=message):
         build()
+
+
+@pytest.mark.parametrize(
+    ("build", "text", "latex"),
+    [
+        (lambda: mean(state("h")), "mean(h)", r"\operatorname{mean}\left(h_{t-1}\right)"),
+        (lambda: total(state("h")), "total(h)", r"\operatorname{sum}\left(h_{t-1}\right)"),
+        (lambda: spread(number(), "H"), "spread(total(v0))", None),
+        (lambda: normalise(state("h")), "normalise(h)", r"\operatorname{norm}\left(h_{t-1}\right)"),
+        (
+            lambda: normalise_jointly(state("h"), state("c"))[1],
+            "normalise(h, c)[1]",
+            r"\operatorname{norm}\left(h_{t-1}, c_{t-1}\right)_{1}",
+        ),
+        (lambda: rstd(state("h")), "rstd(h)", r"\operatorname{rstd}\left(h_{t-1}\right)"),
+        (lambda: repeat(state("k", "K")), "repeat(k)", r"\operatorname{repeat}\left(k_{t-1}\right)"),
+        (lambda: fold(state("h"), "K"), "fold(h)", r"\operatorname{fold}\left(h_{t-1}\right)"),
+    ],
+)
+def test_spelling(build: Callable[[], Expr], text: str, latex: str | None) -> None:
+    assert spell(build()) == text
+    assert latex is None or spell(build(), style="latex") == latex
+
+
+def test_every_published_cell_can_be_written_in_latex() -> None:
+    for name in gatewise.cells.list():
+        lines = gatewise.cells.get(name)().trace().latex().splitlines()
+        assert (lines[0], lines[-1]) == (r"\begin{aligned}", r"\end{aligned}")
+        for line in lines:
+            assert line.count("{") == line.count("}")
+            assert line.count(r"\left(") == line.count(r"\right)")

@@ -105,6 +105,15 @@ def test_products_needed_at_different_times_meet_in_one_stage() -> None:
     assert str(plan) == "loop: matmul U | pointwise 2 | matmul V; S | pointwise 2"
 
 
+def test_a_product_of_a_product_is_two_stages() -> None:
+    def step(x, h, c):
+        seen = matmul("U", h)
+        return {"h": matmul("V", seen), "c": tanh(seen)}
+
+    traced = trace("Chain", step, inputs={"x": "X"}, states={"h": "H", "c": "H"})
+    assert str(scheduled(traced)) == "loop: matmul U | pointwise 1 | matmul V"
+
+
 def test_a_pack_stays_together_at_its_earliest_member() -> None:
     def step(x, h):
         return {"h": matmul("V", tanh(matmul("U", h))) + matmul("A", h) + matmul("B", h)}

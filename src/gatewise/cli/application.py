@@ -218,12 +218,15 @@ def _cells(
     latex: Annotated[
         bool, typer.Option("--latex", help="Print the cell's equations as LaTeX and nothing else.")
     ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print all cells as a page of Markdown (docs/cells.md).")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show the published cells; of one its equations, parameters and paper."""
     from gatewise.cli.cells import show_cells
 
-    show_cells(name, latex, json)
+    show_cells(name, latex, json, markdown)
 
 
 @app.command("doctor")

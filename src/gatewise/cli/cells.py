@@ -8,6 +8,7 @@ from typing import Any
 
 import gatewise.cells as catalogue
 from gatewise.cells.catalogue import Entry
+from gatewise.cli.cells_page import page
 from gatewise.cli.output import print_json
 from gatewise.equations import Step
 from gatewise.equations.program import compile
@@ -16,13 +17,18 @@ from gatewise.errors import ConfigurationError
 Section = tuple[str, Sequence[str]]
 
 
-def show_cells(name: str | None, latex: bool, as_json: bool) -> None:
+def show_cells(name: str | None, latex: bool, as_json: bool, markdown: bool = False) -> None:
     """Print the catalogue, or one cell.
 
     Raises:
         CellError: there is no cell of this name.
-        ConfigurationError: LaTeX is asked for, but not of which cell.
+        ConfigurationError: LaTeX is asked for, but not of which cell; or the page of all cells, but of one.
     """
+    if markdown:
+        if name is not None or latex or as_json:
+            raise ConfigurationError("--markdown prints all cells as one page; leave out the name and other options")
+        print(page(), end="")
+        return
     if name is None:
         if latex:
             raise ConfigurationError("--latex needs a cell: gatewise cells NAME --latex")

@@ -136,32 +136,27 @@ def _rstd_adjoints(y: Expr, g: Expr) -> tuple[Expr, ...]:
     return tuple(factor * part for part in normalise_jointly(*y.args))
 
 
-def _call(name: str, latex: str) -> tuple[Notation, Notation]:
-    return Notation(f"{name}({{}})"), Notation(rf"{latex}\left({{}}\right)")
+def _call(name: str, word: str | None = None) -> tuple[Notation, Notation]:
+    head = rf"\operatorname{{{{{word or name}}}}}"
+    return Notation(f"{name}({{}})"), Notation(rf"{head}\left({{}}\right)")
 
 
 TABLE: Mapping[str, Operation] = MappingProxyType(
     {
         operation.name: operation
         for operation in (
-            Operation("mean", 1, lambda y, g: (mean(g),), *_call("mean", r"\operatorname{mean}")),
-            Operation(
-                "total", 1, lambda y, g: (spread(g, str(y.args[0].width)),), *_call("total", r"\operatorname{sum}")
-            ),
-            Operation("spread", 1, lambda y, g: (total(g),), *_call("spread", r"\operatorname{spread}")),
+            Operation("mean", 1, lambda y, g: (mean(g),), *_call("mean")),
+            Operation("total", 1, lambda y, g: (spread(g, str(y.args[0].width)),), *_call("total", "sum")),
+            Operation("spread", 1, lambda y, g: (total(g),), *_call("spread")),
             Operation(
                 "normalise",
                 0,
                 lambda y, g: normalise_adjoints(y.args, {int(str(y.attr)): g}),
-                *_call("normalise", r"\operatorname{norm}"),
+                *_call("normalise", "norm"),
             ),
-            Operation("rstd", 0, _rstd_adjoints, *_call("rstd", r"\operatorname{rstd}")),
-            Operation(
-                "repeat", 1, lambda y, g: (fold(g, str(y.args[0].width)),), *_call("repeat", r"\operatorname{repeat}")
-            ),
-            Operation(
-                "fold", 1, lambda y, g: (repeat(g, str(y.args[0].width)),), *_call("fold", r"\operatorname{fold}")
-            ),
+            Operation("rstd", 0, _rstd_adjoints, *_call("rstd")),
+            Operation("repeat", 1, lambda y, g: (fold(g, str(y.args[0].width)),), *_call("repeat")),
+            Operation("fold", 1, lambda y, g: (repeat(g, str(y.args[0].width)),), *_call("fold")),
         )
     }
 )
