@@ -22,14 +22,12 @@ from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn import variants
 from gatewise.nn.initial import check_initialisation, initialise, with_learned_states
 from gatewise.nn.layout import Layout, own, sizes_of
+from gatewise.nn.masking import BETWEEN, STREAMS, masked
 from gatewise.nn.masks import Draw, scaled
+from gatewise.nn.padding import directed, valid_steps, without_padding
 from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
 
 States = list[dict[str, Tensor]]  # one mapping for each layer and direction, in torch's order: name to [B, w]
-
-# What a mask is for, within one layer and direction: the stream of random numbers it takes.
-STREAMS = 64
-BETWEEN, CANDIDATE, INPUT, OUTPUT, ZONEOUT, WEIGHT = 0, 1, 2, 3, 4, 32
 
 
 class RecurrentCore(nn.Module):
@@ -105,6 +103,7 @@ class RecurrentCore(nn.Module):
         self._sizes: list[dict[str, int]] = []
         self._layouts: list[Layout] = []
         self._options: list[variants.Options] = []
+        self._matrices: list[list[str]] = []
         check_widths(widths)
         width = input_size
         for cell, hidden in zip(cells, hidden_sizes, strict=True):
@@ -120,6 +119,7 @@ class RecurrentCore(nn.Module):
             self._steps.append(step)
             self._sizes.append(sizes)
             self._layouts.append(self._layout(step, sizes))
+            self._matrices.append(variants.recurrent_matrices(step))
             self._options.append(
                 variants.options(
                     step,
@@ -270,7 +270,8 @@ class RecurrentCore(nn.Module):
                 value = without_padding(value, valid)
             given[name] = value.expand(steps, batch, value.shape[-1]) if leaf.width is None else value
         if draw is not None:
-            given, parameters = self._masked(number, prepared, given, parameters, draw)
+            first, chosen, sizes = number * STREAMS, self._options[layer], self._sizes[layer]
+            given, parameters = masked(chosen, draw, first, prepared, sizes, given, parameters, self._matrices[layer])
         if valid is not None:
             given[VALID] = valid
         if marks is not None:
@@ -305,40 +306,6 @@ class RecurrentCore(nn.Module):
             x = without_padding(x, valid)
         given = None if states is None else states[number]
         return self._scan(number, x, self.stored(number), given, valid, None, False, None, {}, "reference", names)[2]
-
-    def _masked(
-        self, number: int, prepared: Prepared, given: dict[str, Tensor], parameters: dict[str, Tensor], draw: Draw
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Inputs and parameters with the masks of training: drawn for the step's mask inputs, applied to the others."""
-        layer, _ = self.scans[number]
-        chosen, sizes, x = self._options[layer], self._sizes[layer], given["x"]
-        given, parameters = dict(given), dict(parameters)
-        first = number * STREAMS
-        shape = (x.shape[0], x.shape[1])
-        rates = dict(chosen.zoneout)
-        if chosen.variational_dropout > 0:
-            rate = chosen.variational_dropout
-            mask = draw.still(first + INPUT, x.shape[2], rate, x)
-            given["x"] = x * scaled(mask, rate)
-        for name, width in prepared.inputs:
-            kind, _, target = name.partition("_")
-            if kind == "@zoneout":
-                stream = first + ZONEOUT + prepared.states.index(target)
-                given[name] = draw.moving(stream, shape[0], sizes[str(width)], rates[target], x)
-            elif kind == "@keep":
-                rate = chosen.recurrent_dropout
-                mask = draw.moving(first + CANDIDATE, shape[0], sizes[str(width)], rate, x)
-                given[name] = scaled(mask, rate)
-            elif kind == "@variational":
-                rate = chosen.variational_dropout
-                mask = draw.still(first + OUTPUT, sizes[str(width)], rate, x)
-                given[name] = scaled(mask, rate).expand(*shape, -1)
-        if chosen.weight_dropout > 0:
-            rate = chosen.weight_dropout
-            for k, name in enumerate(variants.recurrent_matrices(self._steps[layer])):
-                weight = parameters[name]
-                parameters[name] = weight * scaled(draw.of_weight(first + WEIGHT + k, rate, weight), rate)
-        return given, parameters
 
     def _drop(self, x: Tensor, layer: int, draw: Draw | None) -> Tensor:
         """Dropout before a layer, in training."""
@@ -478,37 +445,6 @@ class RecurrentCore(nn.Module):
     def _backend_of_graph(self, device: str, dtype: torch.dtype, ragged: bool, extras: tuple[str, ...]) -> str:
         # A graph serves every length and batch: the choice must not depend on the sizes at hand.
         return choose(self.backend, self._signature(device, dtype, 1, 1, ragged, extras)).backend
-
-
-def valid_steps(lengths: Tensor, x: Tensor) -> Tensor:
-    """1 for the steps within each sequence's length, 0 beyond: `[T, B, 1]`, of x's dtype and device."""
-    times = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
-    return (times < lengths.to(x.device)).unsqueeze(-1).to(x.dtype)
-
-
-def without_padding(value: Tensor, valid: Tensor) -> Tensor:
-    """Padding replaced by a step for which the cell's equations are surely defined: the sequence's first.
-
-    0 would not do: where an equation is infinite there (a logarithm), 0 times its derivative is NaN. An empty sequence
-    takes the first step of one that is not empty.
-    """
-    if value.shape[1] == 0:
-        return value
-    some = valid[0] != 0
-    anyone = value[0].index_select(0, some.flatten().to(torch.uint8).argmax().unsqueeze(0))
-    first = torch.where(some, value[0], torch.where(some.any(), anyone, torch.zeros_like(anyone)))
-    return torch.where(valid != 0, value, first.detach())
-
-
-def directed(resets: Tensor, x: Tensor, directions: int) -> list[Tensor]:
-    """For each direction 1 where states start anew before a step `[T, B, 1]`, from booleans `[T, B]`.
-
-    A reset before step t begins a sequence there; against time, that sequence ends with step t, and what starts anew is
-    the step that is read next: t - 1.
-    """
-    forward = resets.to(x.device).unsqueeze(-1).to(x.dtype)
-    backward = torch.cat([forward[1:], torch.zeros_like(forward[:1])])
-    return [forward, backward][:directions]
 
 
 def check_widths(widths: object) -> None:
