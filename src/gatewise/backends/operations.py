@@ -115,7 +115,9 @@ def normalise(*vectors: Tensor) -> list[Tensor]:
 def _moments(vectors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """The mean, and one over the standard deviation, of all vectors `[..., w]` together: each `[..., 1]`."""
     joined = vectors[0] if len(vectors) == 1 else torch.cat(torch.broadcast_tensors(*vectors), dim=-1)
-    variance, centre = torch.var_mean(joined, -1, correction=0, keepdim=True)
+    # In two passes: torch.var_mean takes several times as long on a CPU.
+    centre = joined.mean(-1, keepdim=True)
+    variance = (joined - centre).square().mean(-1, keepdim=True)
     return centre, (variance + EPSILON).rsqrt()
 
 
