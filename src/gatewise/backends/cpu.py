@@ -6,7 +6,7 @@ a block of units that stays in the nearest cache, operations that mix units. It 
 Legend: T steps, B batch, w the width of a vector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gatewise.backends import reference
 from gatewise.backends.call import Call
-from gatewise.backends.reference import Executed, Frame, Looped
+from gatewise.backends.reference import Engine, Executed, Frame, Looped
 from gatewise.equations.bytecode import LOAD, STORE, Bytecode, lower
 from gatewise.equations.expr import Expr, weights
 from gatewise.equations.schedule import Schedule, Stage
@@ -51,6 +51,8 @@ PACK, PROGRAM, FUSED, ROW = range(4)
 ROW_OPS = ("mean", "total", "spread", "normalise", "rstd", "repeat", "fold")
 # Below this many multiplications a second thread costs more than it brings: measured on 2 cores.
 WORTH_A_THREAD = 400_000
+# From this many values of a sequence on, one pass in the core beats an operation of torch after the other.
+WORTH_A_LOOP = 32_768
 
 
 def supports(call: Call) -> str | None:
@@ -77,8 +79,64 @@ def execute(
 ) -> Executed:
     """Run a schedule over a batch of sequences; see `gatewise.backends.reference.execute`."""
     return reference.execute(
-        schedule, given, parameters, states, sizes, shape=shape, backwards=backwards, groups=groups, loop=_loop
+        schedule, given, parameters, states, sizes, shape=shape, backwards=backwards, groups=groups, engine=_ENGINE
     )
+
+
+class _Core(Engine):
+    """The compiled core: runs loops, and what else goes unit by unit over whole sequences."""
+
+    def around(
+        self, schedule: Schedule, sizes: Mapping[str, int], shape: tuple[int, int]
+    ) -> tuple[Sequence[Stage | Schedule], Sequence[Stage | Schedule]]:
+        """Stages other than products as loops without states, so that a block of units is read and written once."""
+        steps, batch = shape
+        if steps * batch * max(sizes.values()) < WORTH_A_LOOP:
+            return schedule.before, schedule.after
+        return _around(schedule)
+
+
+@lru_cache(maxsize=512)
+def _around(schedule: Schedule) -> tuple[tuple[Stage | Schedule, ...], tuple[Stage | Schedule, ...]]:
+    timed = {*schedule.given, *schedule.kept}
+    readers: dict[Expr, set[Expr]] = {}
+    for node in schedule.nodes():
+        if any(arg in timed for arg in node.args):
+            timed.add(node)
+        for arg in node.args:
+            readers.setdefault(arg, set()).add(node)
+    ends = {*schedule.results, *schedule.streamed, *(update for _, update in schedule.carried.values())}
+    ends |= {factor for term in schedule.sums for factor in term.factors}
+
+    def pieces(stages: Sequence[Stage]) -> tuple[Stage | Schedule, ...]:
+        found: list[Stage | Schedule] = []
+        run: list[Stage] = []
+
+        def close() -> None:
+            inside = {node for stage in run for node in stage.nodes}
+            read = dict.fromkeys(arg for stage in run for node in stage.nodes for arg in node.args)
+            kept = tuple(node for node in inside if node in ends or readers.get(node, set()) - inside)
+            if kept:
+                order = [node for stage in run for node in stage.nodes if node in kept]
+                streamed = tuple(arg for arg in read if arg in timed and arg not in inside)
+                found.append(Schedule({}, (), tuple(order), (), (), tuple(run), (), streamed, tuple(order)))
+            run.clear()
+
+        for stage in stages:
+            moving = tuple(node for node in stage.nodes if node in timed)
+            still = tuple(node for node in stage.nodes if node not in timed)
+            if stage.kind == "matmul":
+                close()
+                found.append(stage)
+                continue
+            if still:  # of parameters alone: once, not in every step
+                found.append(Stage(stage.kind, still))
+            if moving:
+                run.append(Stage(stage.kind, moving))
+        close()
+        return tuple(found)
+
+    return pieces(schedule.before), pieces(schedule.after)
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,3 +399,6 @@ def _packed(frame: Frame, nodes: tuple[Expr, ...], double: bool, alive: list[Ten
     )]  # fmt: skip
     core.pack(*ints, len(nodes), width, packed.data_ptr(), double)
     return packed.data_ptr()
+
+
+_ENGINE = _Core(_loop)

@@ -49,7 +49,7 @@ def execute(
     shape: tuple[int, int],
     backwards: bool = False,
     groups: int | None = None,
-    loop: "Callable[[Frame], Looped] | None" = None,
+    engine: "Engine | None" = None,
 ) -> Executed:
     """Run a schedule over a batch of sequences.
 
@@ -62,18 +62,26 @@ def execute(
         shape: T and B.
         backwards: let the loop run from the last time step to the first.
         groups: sum parameters' gradients over each of this many equal parts of the batch for itself.
-        loop: what runs the loop over time; by default torch operations.
+        engine: what runs loops over time; by default torch operations.
     """
     steps, batch = shape
+    engine = engine or Engine(_loop)
     values = dict(given)
     example = next(iter([*states.values(), *given.values(), *parameters.values()]))
     constants = Constants(parameters, example)
-    for stage in schedule.before:
-        _run(stage, values, constants, sizes)
-    looped = (loop or _loop)(Frame(schedule, values, constants, states, sizes, shape, backwards))
+
+    def around(pieces: "Sequence[Stage | Schedule]") -> None:
+        for piece in pieces:
+            if isinstance(piece, Schedule):
+                values.update(engine.loop(Frame(piece, values, constants, {}, sizes, shape, False)).kept)
+            else:
+                _run(piece, values, constants, sizes)
+
+    before, after = engine.around(schedule, sizes, shape)
+    around(before)
+    looped = engine.loop(Frame(schedule, values, constants, states, sizes, shape, backwards))
     values.update(looped.kept)
-    for stage in schedule.after:
-        _run(stage, values, constants, sizes)
+    around(after)
     results = [
         _value(node, values, constants).expand(steps, batch, sizes[node.width] if node.width else 1)
         for node in schedule.results
@@ -119,6 +127,23 @@ class Looped:
 
     kept: dict[Expr, Tensor]
     final: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs loops over time.
+
+    Attributes:
+        loop: runs a schedule's loop.
+    """
+
+    loop: Callable[[Frame], Looped]
+
+    def around(
+        self, schedule: Schedule, sizes: Mapping[str, int], shape: tuple[int, int]
+    ) -> tuple[Sequence[Stage | Schedule], Sequence[Stage | Schedule]]:
+        """What runs before and after a schedule's loop: stages over the whole sequence, or loops without states."""
+        return schedule.before, schedule.after
 
 
 def _loop(frame: Frame) -> Looped:
