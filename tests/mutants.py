@@ -222,13 +222,13 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ),
         ),
     ],
-    ("nn.core", "testing/test_check_cell.py::test_published_cells_pass[elman]"): [
+    ("nn.padding", "testing/test_check_cell.py::test_published_cells_pass[elman]"): [
         (
             ("return torch.where(valid != 0, value, first.detach())"),
             ("return value"),
         ),
     ],
-    ("nn.core", "nn/test_transforms_together.py"): [
+    ("nn.padding", "nn/test_transforms_together.py"): [
         (
             ("(times < lengths.to(x.device))"),
             ("(times <= lengths.to(x.device))"),
@@ -238,7 +238,7 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("forward"),
         ),
     ],
-    ("nn.core", "nn/test_recurrent_errors.py"): [
+    ("nn.padding", "nn/test_recurrent_errors.py"): [
         (
             ("first = torch.where(some, value[0],"),
             ("first = torch.where(some, 0 * value[0],"),
@@ -246,14 +246,40 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
     ],
     ("backends.reference", "backends/test_scan.py"): [
         (
-            ("kept[::-1] if backwards else kept"),
-            ("kept"),
+            ("turns[::-1] if frame.backwards else turns"),
+            ("turns"),
         ),
     ],
     ("backends.reference", "equations/test_random_cells.py"): [
         (
             ("known + part"),
             ("part"),
+        ),
+    ],
+    ("backends.cpu", "backends/test_cpu.py"): [
+        (
+            ("if turn == 0 else self.at(update, turn - 1)"),
+            ("if turn == 0 else self.at(update, turn)"),
+        ),
+        (
+            ("[after[1:], first] if self.frame.backwards else [first, after[:-1]]"),
+            ("[first, after[:-1]]"),
+        ),
+        (
+            ("handed = {update for _, update in schedule.carried.values() if update in leaves}"),
+            ("handed = set()"),
+        ),
+        (
+            ("if len(stage.packs) == 1 and stage.packs[0][0].width in codes else None"),
+            ("if stage.packs[0][0].width in codes else None"),
+        ),
+        (
+            ("key=lambda width: width is not None)"),
+            ("key=lambda width: width is None)"),
+        ),
+        (
+            ("if node in ends or readers.get(node, set()) - inside)"),
+            ("if node in ends)"),
         ),
     ],
     ("backends.operators", "backends/test_scan.py"): [

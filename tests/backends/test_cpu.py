@@ -15,7 +15,7 @@ from gatewise import LSTM, cells
 from gatewise.backends import choose, cpu
 from gatewise.backends.scan import scan
 from gatewise.cells import Cell
-from gatewise.equations import TABLE, Step, matmul, rows, tanh, trace
+from gatewise.equations import TABLE, Step, matmul, parameter, rows, sigmoid, tanh, total, trace
 from gatewise.equations.bytecode import OPCODES
 from tests.tolerance import assert_close
 
@@ -41,7 +41,7 @@ def compare(step: Step, shape: tuple[int, ...], dtype: torch.dtype, reverse: boo
         generator = torch.Generator().manual_seed(1)
 
         def normal(*size: int, generator: torch.Generator = generator) -> Tensor:
-            return torch.randn(*size, generator=generator, dtype=torch.float64)
+            return torch.randn(size, generator=generator, dtype=torch.float64)
 
         inputs = {}
         for name, leaf in step.inputs.items():
@@ -130,12 +130,27 @@ def test_own_functions_are_exact_to_rounding_and_right_at_the_ends(name: str) ->
 
 
 class Shifted(Cell):
-    """States that take over one another's old values, two turns back."""
+    """States that take over one another's old values, two turns back; none of them is given out."""
 
-    h, c, k = cells.State(), cells.State(), cells.State()
+    h, a, c, k = cells.State(), cells.State(), cells.State(), cells.State()
 
-    def step(self, x, h, c, k):
-        return {"h": tanh(matmul("W", x) + matmul("U", c) + k), "c": h, "k": c}
+    def step(self, x, h, a, c, k):
+        return {"h": tanh(matmul("W", x) + matmul("U", k) + h), "a": tanh(matmul("V", x) - a), "c": a, "k": c}
+
+
+class OneGate(Cell):
+    """One number for all units, computed from the state, and read where it is computed."""
+
+    h = cells.State()
+
+    def step(self, x, h):
+        gate = sigmoid(0.5 * total(h) + parameter("b", None))
+        return {"h": gate * h + (1 - gate) * tanh(matmul("W", x) + matmul("U", h))}
+
+
+def test_one_number_for_all_units_comes_before_what_reads_it() -> None:
+    for shape in SHAPES:
+        compare(OneGate().trace(), shape, torch.float64, False)
 
 
 def test_a_state_that_reaches_two_turns_back() -> None:
