@@ -320,8 +320,10 @@ class Runner {
     int64_t first, last;  // rows of this thread
     Block<S> values;      // registers, then a block of products
     Block<S *> places;
+    Block<int64_t> layouts;
     S *registers, *products;
-    S **here;  // address of each buffer at the present turn
+    S **here, **before;               // address of each buffer in this turn, and in the one before
+    int64_t *layout, *layout_before;  // and the buffer whose strides it has
     const S *operand_rows[FACTORS];
     int64_t operand_strides[FACTORS], operand_depths[FACTORS];
     bool failed = false;
@@ -332,11 +334,15 @@ class Runner {
           first(first),
           last(last),
           values((most_registers<S>(loop) + most_products<S>(loop)) * BLOCK * L),
-          places(loop.n_buffers),
+          places(2 * loop.n_buffers),
+          layouts(2 * loop.n_buffers),
           registers(values.aligned()),
           products(registers + most_registers<S>(loop) * BLOCK * L),
-          here(places.aligned()) {
-        failed = !values.ok() || !places.ok();
+          here(places.aligned()),
+          before(here + loop.n_buffers),
+          layout(layouts.aligned()),
+          layout_before(layout + loop.n_buffers) {
+        failed = !values.ok() || !places.ok() || !layouts.ok();
     }
 
     void run() {
@@ -357,25 +363,27 @@ class Runner {
    private:
     int64_t time_of(int64_t turn) const { return loop.backwards ? loop.steps - 1 - turn : turn; }
 
-    S *address(int64_t b, int64_t turn) const {
-        const Buffer &buffer = loop.buffers[b];
-        if (buffer.update >= 0) return turn == 0 ? static_cast<S *>(buffer.data) : address(buffer.update, turn - 1);
-        return static_cast<S *>(buffer.data) + time_of(turn) * buffer.time + (turn & 1) * buffer.turn;
-    }
-
+    // A carried state stands where its update stood a turn ago (which may be another state), and is laid out like it.
     void place(int64_t turn) {
-        for (int64_t b = 0; b < loop.n_buffers; b++) here[b] = address(b, turn);
+        std::memcpy(before, here, size_t(loop.n_buffers) * sizeof *here);
+        std::memcpy(layout_before, layout, size_t(loop.n_buffers) * sizeof *layout);
+        for (int64_t b = 0; b < loop.n_buffers; b++) {
+            const Buffer &buffer = loop.buffers[b];
+            if (buffer.update >= 0 && turn > 0) {
+                here[b] = before[buffer.update];
+                layout[b] = layout_before[buffer.update];
+            } else {
+                bool state = buffer.update >= 0;
+                here[b] = static_cast<S *>(buffer.data) +
+                          (state ? 0 : time_of(turn) * buffer.time + (turn & 1) * buffer.turn);
+                layout[b] = b;
+            }
+        }
     }
 
-    // A carried state is laid out like its initial value in the first turn, like its update in all others.
     Span<S> span(int64_t b) const {
-        const Buffer *buffer = &loop.buffers[b];
-        const S *start = static_cast<const S *>(buffer->data);
-        while (buffer->update >= 0 && here[b] != start) {
-            buffer = &loop.buffers[buffer->update];
-            start = static_cast<const S *>(buffer->data);
-        }
-        return {here[b], buffer->row, buffer->unit};
+        const Buffer &buffer = loop.buffers[layout[b]];
+        return {here[b], buffer.row, buffer.unit};
     }
 
     void multiply(const Pack &pack, const Program *program) {

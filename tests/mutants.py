@@ -258,12 +258,12 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
     ],
     ("backends.cpu", "backends/test_cpu.py"): [
         (
-            ("if turn == 0 else self.at(update, turn - 1)"),
-            ("if turn == 0 else self.at(update, turn)"),
+            ("expr, turn = update, turn - 1"),
+            ("expr = update"),
         ),
         (
-            ("[after[1:], first] if self.frame.backwards else [first, after[:-1]]"),
-            ("[first, after[:-1]]"),
+            ("[after[1:], start] if self.frame.backwards else [start, after[:-1]]"),
+            ("[start, after[:-1]]"),
         ),
         (
             ("handed = {update for _, update in schedule.carried.values() if update in leaves}"),

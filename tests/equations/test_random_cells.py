@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
+from gatewise.backends import cpu
 from gatewise.backends.scan import scan
 from gatewise.equations import TABLE, rows
 from gatewise.equations.expr import topological
@@ -42,7 +45,11 @@ def worst(got: list[torch.Tensor], want: list[torch.Tensor]) -> float:
     return found
 
 
-def test_the_derived_backward_of_random_cells_equals_autograd() -> None:
+def test_the_derived_backward_of_random_cells_equals_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In torch operations, and in the compiled core with everything that it can take over."""
+    assert cpu.core is not None
+    monkeypatch.setattr(cpu, "WORTH_A_LOOP", 0)
+    compiled = partial(scan, backend="cpu")
     used: Counter[str] = Counter()
     kinks: Counter[str] = Counter()
 
@@ -64,6 +71,7 @@ def test_the_derived_backward_of_random_cells_equals_autograd() -> None:
         kinks.update(["grid"] if all((2 * t % 1 == 0).all() for t in example.states.values()) else [])
         plain = results(example, lambda *given, **more: loop(*given, sizes=example.sizes, **more))
         assert worst(results(example, scan), plain) <= 1e-9
+        assert worst(results(example, compiled), plain) <= 1e-9
         assert dumps(loads(dumps(example.step))) == dumps(example.step)
 
     run()

@@ -358,9 +358,11 @@ class _Buffers:
     def at(self, expr: Expr, turn: int) -> Tensor:
         """A value `[B, w]` (or without B) after the turn, one of the last two where it was written in turns."""
         steps, _ = self.frame.shape
-        if expr in self.carried:
+        while expr in self.carried:  # a state taken over from another, or left as it was
             name, update = self.carried[expr]
-            return self.frame.states[name] if turn == 0 else self.at(update, turn - 1)
+            if turn == 0:
+                return self.frame.states[name]
+            expr, turn = update, turn - 1
         time = steps - 1 - turn if self.frame.backwards else turn
         if expr in self.plan.over_time:
             return self.tensors[expr][time]
@@ -375,9 +377,13 @@ class _Buffers:
                 return self.tensors[expr]
             return self.frame.value(expr).expand(*self.frame.shape, _width(expr, self.frame.sizes))
         name, update = self.carried[expr]
-        first = self.frame.states[name].unsqueeze(0)
-        after = self.sequence(update).expand(*self.frame.shape, first.shape[-1])
-        return torch.cat([after[1:], first] if self.frame.backwards else [first, after[:-1]])
+        first, steps = self.frame.states[name], self.frame.shape[0]
+        if update in self.carried:
+            turns = [self.at(expr, turn).expand(first.shape) for turn in range(steps)]
+            return torch.stack(turns[::-1] if self.frame.backwards else turns)
+        after = self.sequence(update).expand(steps, *first.shape)
+        start = first.unsqueeze(0)
+        return torch.cat([after[1:], start] if self.frame.backwards else [start, after[:-1]])
 
 
 def _packed(frame: Frame, nodes: tuple[Expr, ...], double: bool, alive: list[Tensor]) -> int:
