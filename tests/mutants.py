@@ -234,7 +234,7 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("(times <= lengths.to(x.device))"),
         ),
         (
-            ("torch.cat([forward[1:], torch.zeros_like(forward[:1])])"),
+            ("forward.roll(-1, 0) * inner"),
             ("forward"),
         ),
     ],

@@ -301,3 +301,52 @@ def test_truncation_cuts_what_gates_read_and_not_the_carousel() -> None:
     whole, less = (torch.autograd.grad(one(x)[0][-1].sum(), x)[0] for one in (full, cut))
     assert (less[0] != 0).all()  # through c, from the first step to the last
     assert not torch.allclose(whole, less)
+
+
+@pytest.mark.parametrize("name", ["plain", "peephole", "gru", "mgu"])
+def test_autocast_takes_its_own_dtype_and_hands_states_on(name: str) -> None:
+    """As within a model: what comes in is in autocast's dtype already, and states go round."""
+    torch.manual_seed(0)
+    makers: dict[str, Any] = {
+        "plain": lambda: LSTM(3, 4),
+        "peephole": lambda: LSTM(3, 4, peephole=True),
+        "gru": lambda: GRU(3, 4),
+        "mgu": lambda: Recurrent(cells.get("mgu")(), 3, 4),
+    }
+    recurrent, before = makers[name](), torch.nn.Linear(3, 3)
+    x = torch.randn(5, 2, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, states = recurrent(before(x))
+        again, _ = recurrent(before(x), states)
+        mixed, _ = recurrent(x, states, lengths=[5, 2])
+    assert mixed.isfinite().all()
+    assert not torch.equal(output, again)
+    (output.float().sum() + again.float().sum()).backward()
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in recurrent.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*:FutureWarning")  # of torch's own export
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_exported_with_resets_and_lengths_from_one_step_on(bidirectional: bool) -> None:
+    torch.manual_seed(0)
+    eager = LSTM(3, 4, peephole=True, bidirectional=bidirectional).eval()
+
+    class First(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = eager
+
+        def forward(self, x: Tensor, lengths: Tensor, resets: Tensor) -> Tensor:
+            return self.inner(x, lengths=lengths, resets=resets)[0]
+
+    steps, size = torch.export.Dim("T", min=1, max=1000), torch.export.Dim("B", min=1, max=64)
+    example = (torch.randn(7, 5, 3), torch.tensor([7, 2, 3, 1, 4]), torch.zeros(7, 5, dtype=torch.bool))
+    shapes = ({0: steps, 1: size}, {0: size}, {0: steps, 1: size})
+    with torch.no_grad():
+        exported = torch.export.export(First(), example, dynamic_shapes=shapes).module()
+        for count in (1, 2, 9):
+            x, resets = torch.randn(count, 2, 3), torch.rand(count, 2) > 0.6
+            lengths = torch.tensor([count, count - 1])
+            assert_close(exported(x, lengths, resets), eager(x, lengths=lengths, resets=resets)[0], count)
+        with pytest.raises(RuntimeError, match="expected lengths from 0 to T"):
+            exported(torch.randn(3, 2, 3), torch.tensor([9, 1]), torch.zeros(3, 2, dtype=torch.bool))

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from gatewise import GRU, LSTM, RNN, Recurrent, cells
 from gatewise.cells import JANET, Cell, Input, State
 from gatewise.equations import linear, log, matmul, tanh
+from gatewise.errors import ConfigurationError, DataError
 from tests.tolerance import assert_close
 
 FEATURES, HIDDEN = 3, 4
@@ -329,7 +330,7 @@ def test_variational_masks_stay_and_recurrent_ones_move() -> None:
         h = State("X")
 
         def step(self, x, h):
-            return {"h": x + 0 * h}
+            return {"h": x + 0 * matmul("U", h, "X")}
 
     recurrent = Recurrent(Mirror(), 200, 1, variational_dropout=0.3, dtype=torch.float64)
     output, _ = recurrent(torch.ones(4, 3, 200, dtype=torch.float64), mask_seed=1)
@@ -374,3 +375,51 @@ def test_learned_states_are_trained_and_are_where_a_sequence_starts(backend: str
     assert (start.grad != 0).all()
     _, final = recurrent(x, lengths=[0, 3])
     assert (final[1, 0] == 0.7).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("option", ["weight_dropout", "variational_dropout"])
+def test_dropping_everything_leaves_nothing_of_the_output_before(name: str, option: str) -> None:
+    """At a rate of 1 no recurrent matrix has a gradient, however the cell reads its output."""
+    arguments = {"cells_per_block": 2, "truncated": True} if name == "lstm-1997" else {}
+    chosen = cells.get(name)(**arguments)
+    widths = {width: SIZES[width] for width in chosen.trace().widths() - {"X", "H", "K"}}
+    torch.manual_seed(0)
+    recurrent = Recurrent(chosen, FEATURES, HIDDEN, widths=widths, dtype=torch.float64, **{option: 1.0})
+    x, further = batch(recurrent, 4, 2)
+    recurrent(x, **further)[0].sum().backward()
+    matrices = [value for key, value in recurrent.named_parameters() if key.startswith("U_")]
+    assert matrices
+    for value in matrices:
+        assert value.grad is None or (value.grad == 0).all()
+
+
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weight_hh_l0", torch.zeros(16, 3), r"parameter weight_hh_l0 must be \[16, 4\], got \[16, 3\]"),
+        ("p_i_l0", torch.zeros(1), r"parameter p_i_l0 must be \[4\], got \[1\]"),
+        ("p_i_l0", torch.zeros(4).double(), r"parameters are torch.float64 \(p_i_l0\)"),
+        ("bias_hh_l0", torch.zeros(16).bfloat16(), r"parameters are torch.bfloat16 \(bias_hh_l0\)"),
+    ],
+)
+def test_parameters_replaced_by_others_that_do_not_fit(name: str, value: Tensor, message: str, backend: str) -> None:
+    recurrent = LSTM(3, 4, peephole=True, backend=backend)
+    with pytest.raises(DataError, match=message):
+        torch.func.functional_call(recurrent, {name: value}, (torch.zeros(2, 1, 3),))
+    setattr(recurrent, name, torch.nn.Parameter(value))
+    with pytest.raises(DataError, match=message):
+        recurrent(torch.zeros(2, 1, 3))
+
+
+def test_names_that_a_call_has_already() -> None:
+    class Clash(Cell):
+        lengths = Input("X")
+        h = State()
+
+        def step(self, x, lengths, h):
+            return {"h": tanh(linear("h", x, h, lengths))}
+
+    with pytest.raises(ConfigurationError, match='Clash has an input "lengths", which is an argument of a call'):
+        Recurrent(Clash(), 3, 4)

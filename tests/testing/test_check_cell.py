@@ -260,3 +260,40 @@ def test_what_is_broken_is_found(sabotage: Any, message: str, monkeypatch: pytes
     slope = 1 + float(sum(map(ord, sabotage.__name__))) / 1000
     with pytest.raises(CellError, match=message):
         check_cell(one_state(lambda n, h: tanh(slope * n)))
+
+
+def test_a_step_that_is_not_the_same_twice() -> None:
+    calls = []
+
+    class Counting(Cell):
+        h = State()
+
+        def step(self, x, h):
+            calls.append(1)
+            return {"h": tanh(linear("h", x, h)) * float(len(calls))}
+
+    with pytest.raises(CellError, match=r"Counting.step gives other equations when it is called again"):
+        check_cell(Counting)
+
+
+def test_comparing_expressions_is_an_error_where_it_would_take_a_branch() -> None:
+    class Branching(Cell):
+        h = State()
+
+        def step(self, x, h):
+            z = tanh(linear("h", x, h))
+            return {"h": z if z in (x, h) else h + z}
+
+    with pytest.raises(CellError, match=r"`x` was compared with `tanh\(.*\)` \(by ==, != or in\)"):
+        Branching().trace()
+
+
+def test_a_parameter_needs_a_name_that_a_module_can_have() -> None:
+    class Dotted(Cell):
+        h = State()
+
+        def step(self, x, h):
+            return {"h": tanh(linear("z.q", x, h))}
+
+    with pytest.raises(CellError, match=r'"W_z.q" in .* is no name of a parameter; use letters, digits and _'):
+        Dotted().trace()

@@ -24,7 +24,7 @@ from gatewise.backends.reference import Engine, Executed, Frame, Looped
 from gatewise.equations.bytecode import LOAD, STORE, Bytecode, lower
 from gatewise.equations.expr import Expr, weights
 from gatewise.equations.schedule import Schedule, Stage
-from gatewise.errors import ConfigurationError
+from gatewise.errors import CellError, ConfigurationError
 
 
 def _load() -> ModuleType | None:
@@ -352,6 +352,14 @@ class _Buffers:
         else:
             tensor = frame.value(expr).detach().contiguous()
             row, unit = 0, int(tensor.dim() > 0 and expr.width is not None)
+        # The core reads what it is told to: nothing with another type or size may reach it.
+        needed = (1,) if tensor.dim() == 0 else (width,) if row == 0 else (batch, width)
+        fits = tensor.dtype == example.dtype and tuple(tensor.shape[-len(needed) :] or (1,)) == needed
+        if not fits and expr.op != "constant":
+            raise CellError(
+                f"`{expr!r}` [{', '.join(map(str, needed))}] of {example.dtype} was given as {list(tensor.shape)} of "
+                f"{tensor.dtype}"
+            )
         self.tensors[expr] = tensor
         return tensor.data_ptr(), time, row, unit, turn
 
@@ -395,6 +403,12 @@ def _packed(frame: Frame, nodes: tuple[Expr, ...], double: bool, alive: list[Ten
     flat = [matrix for row in given for matrix in row]
     depths = [matrix.shape[0 if transposed else 1] for matrix in given[0]]
     width = given[0][0].shape[1 if transposed else 0]
+    for node, row in zip(nodes, given, strict=True):
+        for matrix, operand in zip(row, node.args, strict=True):
+            ends = (_width(node, frame.sizes), _width(operand, frame.sizes))
+            shape = ends[::-1] if transposed else ends
+            if matrix.dtype != frame.constants.example.dtype or tuple(matrix.shape) != shape:
+                raise CellError(f"a matrix of `{node!r}` was given as {list(matrix.shape)} of {matrix.dtype}")
     packed = frame.constants.example.new_empty(core.packed_size(len(nodes), width, sum(depths), double))
     alive += [*flat, packed]
     ints = [np.array(values, dtype=np.int64) for values in (

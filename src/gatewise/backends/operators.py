@@ -68,7 +68,7 @@ def _fresh(results: Sequence[Tensor], *given: Tensor) -> list[Tensor]:
     fresh: list[Tensor] = []
     for result in results:
         own = result.contiguous()
-        if own.untyped_storage().data_ptr() in used:
+        if own._is_view() or own.untyped_storage().data_ptr() in used:
             own = own.clone()
         used.add(own.untyped_storage().data_ptr())
         fresh.append(own)

@@ -82,10 +82,11 @@ def execute(
     looped = engine.loop(Frame(schedule, values, constants, states, sizes, shape, backwards))
     values.update(looped.kept)
     around(after)
-    results = [
-        _value(node, values, constants).expand(steps, batch, sizes[node.width] if node.width else 1)
-        for node in schedule.results
-    ]
+    results = []
+    for node in schedule.results:
+        value, full = _value(node, values, constants), (steps, batch, sizes[node.width] if node.width else 1)
+        # Expanded only where it has to be: a view could not be changed in place by whoever gets it.
+        results.append(value if value.shape == full else value.expand(full))
     sums: dict[str, Tensor] = {}
     for term in schedule.sums:
         part = _sum(term, values, constants, shape, sizes, groups)

@@ -159,6 +159,9 @@ def check(
                         f"but {width} is {known}" + (f" according to {origin[width]}" if width in origin else "")
                     )
                 origin.setdefault(width, f'the {kind} "{name}"')
+    dtypes = sorted({str(value.dtype) for group in (inputs, parameters, states) for value in group.values()})
+    if len(dtypes) > 1:
+        raise CellError(f"{step.name}: inputs, parameters and states need one dtype, got {' and '.join(dtypes)}")
     return sizes
 
 

@@ -154,6 +154,15 @@ def declarations(cell: type[Cell], kind: type[Declaration]) -> dict[str, Declara
 
 @lru_cache(maxsize=256)
 def _trace(cell: Cell) -> Step:
+    return trace_anew(cell)
+
+
+def trace_anew(cell: Cell) -> Step:
+    """As `Cell.trace`, without remembering: calls `step` again.
+
+    Raises:
+        CellError: the cell's declarations or equations do not fit.
+    """
     name = type(cell).__name__
     inputs, states = cell.declared(Input), cell.declared(State)
     if not states:

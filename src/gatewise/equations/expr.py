@@ -5,8 +5,9 @@ Nodes are immutable and hash-consed: two equal expressions are one object, so th
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from threading import Lock
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock, local
 from weakref import WeakValueDictionary
 
 from gatewise.errors import CellError
@@ -18,6 +19,18 @@ BARRIERS = PRODUCTS | ROWS  # operations that mix the units of a vector; all oth
 
 _interned: "WeakValueDictionary[tuple[object, ...], Expr]" = WeakValueDictionary()
 _interning = Lock()
+_tracing = local()  # its attribute `cell` says whether this thread is inside a cell's own code
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """While a cell's own code runs, comparing two expressions is an error: it would take one branch for good."""
+    before = getattr(_tracing, "cell", False)
+    _tracing.cell = True
+    try:
+        yield
+    finally:
+        _tracing.cell = before
 
 
 class Expr:
@@ -102,7 +115,7 @@ class Expr:
         return pointwise("abs", self)
 
     def __pow__(self, exponent: int) -> "Expr":
-        if isinstance(exponent, bool) or exponent != 2:
+        if isinstance(exponent, (bool, Expr)) or exponent != 2:
             raise CellError(
                 f"({self!r}) ** {exponent!r}: only the power 2 is an operation; use exp(p * log(a)) or square"
             )
@@ -125,6 +138,11 @@ class Expr:
             raise CellError(
                 f"`{self!r} == {other!r}` (or !=) would compare objects, not values, and equations are traced before "
                 "there are numbers: use >= and <= with where(condition, a, b)"
+            )
+        if self is not other and isinstance(other, Expr) and getattr(_tracing, "cell", False):
+            raise CellError(
+                f"`{self!r}` was compared with `{other!r}` (by ==, != or in): that compares objects, not values, and "
+                "equations are traced before there are numbers: use >= and <= with where(condition, a, b)"
             )
         return self is other
 

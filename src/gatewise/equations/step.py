@@ -7,7 +7,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Literal
 
-from gatewise.equations.expr import LEAVES, Expr, input, state, topological
+from gatewise.equations.expr import LEAVES, Expr, input, state, topological, tracing
 from gatewise.equations.formula import excerpt, spell, symbol
 from gatewise.errors import CellError, nearest
 
@@ -161,7 +161,8 @@ def trace(
     input_leaves = {key: input(key, width) for key, width in inputs.items()}
     state_leaves = {key: state(key, width) for key, width in states.items()}
     try:
-        returned = function(**input_leaves, **state_leaves)
+        with tracing():
+            returned = function(**input_leaves, **state_leaves)
     except CellError as error:
         raise CellError(f"{name}.step{_line(error)}: {error}") from error
     except (TypeError, AttributeError, NameError) as error:
@@ -272,6 +273,10 @@ def parameters(name: str, order: Iterable[Expr]) -> dict[str, Parameter]:
         else:
             continue
         here = Parameter(str(node.attr), shape)
+        if not here.name.isidentifier():
+            raise CellError(
+                f'{name}.step: "{here.name}" in `{excerpt(node)}` is no name of a parameter; use letters, digits and _'
+            )
         known = found.setdefault(here.name, here)
         user = users.setdefault(here.name, node)
         if known != here:

@@ -93,16 +93,42 @@ def variational_dropout(step: Step, name: str) -> Step:
     the same mask for all gates.
 
     Raises:
-        CellError: there is no such state.
+        CellError: there is no such state, or no matrix is multiplied with it.
     """
     if name not in step.states:
         raise CellError(f'variational dropout: {step.name} has no state "{name}"; {nearest(name, step.states)}')
     leaf = step.states[name]
     mask = input(f"@variational_{name}", leaf.width)
-    order = topological(_roots(step))
-    products = [node for node in order if node.op == "matmul" and node.args[0] is leaf]
-    dropped = {node: intern("matmul", (leaf * mask,), node.attr, node.width) for node in products}
+    products = [node for node in recurrent_products(step) if leaf in topological(node.args)]
+    if not products:
+        raise CellError(f'variational dropout: no matrix of {step.name} is multiplied with the state "{name}"')
+    # Also where it is read through other operations: a gated state, `U (r * h)`, or a detached one.
+    operands = rebuild([node.args[0] for node in products], {leaf: leaf * mask})
+    dropped = {node: intern("matmul", (operands[node.args[0]],), node.attr, node.width) for node in products}
     return _with(step, replaced=rebuild(_roots(step), dropped), more={f"@variational_{name}": mask})
+
+
+def recurrent_products(step: Step) -> list[Expr]:
+    """The products of matrices with the output of the step before, or with another state of it as it was.
+
+    The output may have gone through other operations first, as in `U (r * h)`. A product that is a state's new value as
+    it is (a projection) is none of them.
+    """
+    order = topological(_roots(step))
+    output = step.states[step.output]
+    reached = {output}
+    for node in order:
+        if any(arg in reached for arg in node.args):
+            reached.add(node)
+    found = []
+    for node in order:
+        if node.op == "matmul" and node not in step.updates.values():
+            operand = node.args[0]
+            while operand.op in ("detach", "clip_grad"):
+                operand = operand.args[0]
+            if operand.op == "state" or node.args[0] in reached:
+                found.append(node)
+    return found
 
 
 def layer_norm(step: Step, cell_state: str | None = None) -> Step:

@@ -329,22 +329,23 @@ class RecurrentCore(nn.Module):
 
     def _own_precision(self, x: Tensor) -> AbstractContextManager[object]:
         """Autocast switched off: what it would change has been converted (see `_cast`)."""
+        return torch.autocast(x.device.type, enabled=False) if self._autocast(x) else nullcontext()
+
+    @staticmethod
+    def _autocast(x: Tensor) -> bool:
+        """Whether autocast has a say in what is computed from x."""
         kind = x.device.type
-        autocast = kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind)
-        return torch.autocast(kind, enabled=False) if autocast else nullcontext()
+        return kind in ("cpu", "cuda") and torch.is_autocast_enabled(kind) and x.dtype != torch.float64
 
     def _computed_in(self, x: Tensor) -> torch.dtype:
         """The dtype a call computes in: the input's, or under autocast autocast's, as `torch.nn.LSTM` has it."""
-        kind = x.device.type
-        if kind not in ("cpu", "cuda") or not torch.is_autocast_enabled(kind) or x.dtype == torch.float64:
-            return x.dtype
-        return torch.get_autocast_dtype(kind)
+        return torch.get_autocast_dtype(x.device.type) if self._autocast(x) else x.dtype
 
     def _cast(self, x: Tensor, states: States | None) -> tuple[Tensor, list[dict[str, Tensor]], States | None]:
         """Input, stored parameters and states in the dtype that a call computes in."""
         dtype = self._computed_in(x)
         parameters = [self.stored(number) for number in range(len(self.scans))]
-        if dtype == x.dtype:
+        if not self._autocast(x):
             return x, parameters, states
         cast = [{name: value.to(dtype) for name, value in group.items()} for group in parameters]
         if states is not None:
@@ -353,21 +354,38 @@ class RecurrentCore(nn.Module):
 
     def _arrange(self, input: Tensor | PackedSequence, lengths: Lengths | None) -> Sequences:
         sequences = arrange(input, lengths, batch_first=self.batch_first, features=self.input_size, layer=self)
-        weight, data = next(iter(self.stored(0).values()), None), sequences.data
-        if weight is None:
-            return sequences
-        if data.device != weight.device:
-            raise DataError(
-                f"the input is on {data.device} and the layer's parameters are on {weight.device}; "
-                "move one of them with .to(device)"
-            )
-        # Under autocast, torch chooses the dtype of each operation.
-        if data.dtype != weight.dtype and not torch.is_autocast_enabled(data.device.type):
-            raise DataError(
-                f"the input is {data.dtype} and the layer's parameters are {weight.dtype}; "
-                "convert one of them with .to(dtype)"
-            )
+        if not torch.compiler.is_compiling():
+            self._check_parameters(sequences.data)
         return sequences
+
+    def _check_parameters(self, data: Tensor) -> None:
+        """Fail unless all parameters have their shapes, one dtype, and the input's device and dtype.
+
+        They may have been replaced since they were made: by parametrisations, functional calls, or by hand.
+        """
+        autocast = self._autocast(data)
+        for number, (layer, _) in enumerate(self.scans):
+            shapes = self._layouts[layer].shapes
+            for name, value in self.stored(number).items():
+                full = self._names[number][name]
+                expected = shapes.get(name)
+                if expected is not None and tuple(value.shape) != tuple(expected):
+                    raise DataError(f"the parameter {full} must be {list(expected)}, got {list(value.shape)}")
+                if data.device != value.device:
+                    raise DataError(
+                        f"the input is on {data.device} and the layer's parameters are on {value.device} ({full}); "
+                        "move one of them with .to(device)"
+                    )
+                # Under autocast, torch chooses the dtype of each operation.
+                if data.dtype != value.dtype and not (autocast and value.dtype in FLOATING):
+                    raise DataError(
+                        f"the input is {data.dtype} and the layer's parameters are {value.dtype} ({full}); "
+                        "convert one of them with .to(dtype)"
+                    )
+
+    def _fits(self, state: Tensor, data: Tensor) -> bool:
+        """Whether a state's dtype is the input's, or one that autocast converts."""
+        return state.dtype == data.dtype or (self._autocast(data) and state.dtype in FLOATING)
 
     def _draw(self, sequences: Sequences, seed: int | Tensor | None, numbers: Tensor | None, step: int) -> Draw | None:
         """Where a call's masks come from; None where none are drawn."""

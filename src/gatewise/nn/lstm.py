@@ -191,7 +191,7 @@ class LSTM(TorchForm):
         Returns:
             The last layer's outputs `[T, B, D*O]` (or in the form the input came in), exactly 0 beyond a sequence's
             end; and the final `(h, c)` in the shapes of `hx`, for a sequence of length 0 the states given. With
-            `return_states="all"` all of them, `[T, L*D, B, ...]`.
+            `return_states="all"` all of them, `[T, L*D, B, ...]`, 0 beyond a sequence's end.
 
         Raises:
             DataError: the input, states, lengths or resets do not fit the layer or one another.

@@ -4,6 +4,7 @@ Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, D di
 """
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Literal
 
 import torch
@@ -97,6 +98,14 @@ class Recurrent(RecurrentCore):
             if not isinstance(each, Cell):
                 hint = f"; write {each.__name__}()" if isinstance(each, type) else ""
                 raise ConfigurationError(f"expected a cell, got {each!r}{hint}")
+        taken = {name for name in signature(Recurrent.forward).parameters if name not in ("self", "inputs")}
+        for each in cells:
+            clash = sorted(taken & each.trace().inputs.keys())
+            if clash:
+                raise ConfigurationError(
+                    f'{type(each).__name__} has an input "{clash[0]}", which is an argument of a call of the layer: '
+                    "rename it"
+                )
         hidden = list(hidden_size) if isinstance(hidden_size, Sequence) else [hidden_size] * layers
         super().__init__(
             cells,
@@ -151,7 +160,8 @@ class Recurrent(RecurrentCore):
 
         Returns:
             The last layer's outputs `[T, B, D*w]` in the form the input came in, exactly 0 beyond a sequence's end; and
-            the final states as `states` has them, or with "all" those after every step: `[T, D, B, w]`.
+            the final states as `states` has them, or with "all" those after every step: `[T, D, B, w]`, 0 beyond a
+            sequence's end.
 
         Raises:
             DataError: the input, states, lengths or resets do not fit the layer or one another.
@@ -244,7 +254,7 @@ class Recurrent(RecurrentCore):
                 expected = [self.directions, *batch, size]
                 if not isinstance(given[name], Tensor):
                     raise DataError(f"expected the state {name} of layer {layer} to be a Tensor, got {given[name]!r}")
-                if list(given[name].shape) != expected or given[name].dtype != data.dtype:
+                if list(given[name].shape) != expected or not self._fits(given[name], data):
                     raise DataError(
                         f"expected the state {name} of layer {layer} to be [D, B, w] = {expected} of {data.dtype}, got "
                         f"{list(given[name].shape)} of {given[name].dtype}"

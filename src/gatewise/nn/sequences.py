@@ -126,7 +126,11 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
     tensor([3, 0])
     """
     if isinstance(lengths, Tensor) and torch.compiler.is_compiling():
-        return lengths.to(torch.int64)  # a graph cannot look at values
+        # A graph cannot look at values on its way; where they do not fit, it stops when it runs.
+        asked = lengths.to(torch.int64)
+        fits = ((asked >= 0) & (asked <= steps)).all()
+        torch._assert_async(fits, "expected lengths from 0 to T")  # pyright: ignore[reportPrivateImportUsage]
+        return asked
     if isinstance(lengths, Tensor):
         given = lengths.detach().cpu()
     elif isinstance(lengths, np.ndarray):
@@ -134,7 +138,7 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
     else:
         values = list(lengths) if isinstance(lengths, Sequence) and not isinstance(lengths, str) else None
         whole = values is not None and all(_is_whole(value) for value in values)
-        given = torch.tensor([int(value) for value in values or ()], dtype=torch.int64) if whole else None
+        given = torch.tensor([min(int(value), 2**62) for value in values or ()], dtype=torch.int64) if whole else None
     if given is None or given.dtype.is_floating_point or given.dtype.is_complex or given.dtype == torch.bool:
         came = f"{lengths.dtype}" if isinstance(lengths, (Tensor, np.ndarray)) else f"{lengths!r}"
         raise DataError(f"{layer}: expected lengths to be a list or tensor of {batch} whole numbers, got {came}")

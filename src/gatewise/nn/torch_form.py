@@ -75,8 +75,15 @@ class TorchForm(RecurrentCore):
         if states is None:
             states = self._begin(sequences)
         if sequences.packed is not None and draw is None:
+            if self._autocast(sequences.data):
+                dtype = self._computed_in(sequences.data)
+                states = tuple(state.to(dtype) for state in states)
+                return torch_fused.run_packed(stack, sequences.packed.to(dtype), states, weights)
             return torch_fused.run_packed(stack, sequences.packed, states, weights)
         x, lengths = sequences.padded()
+        if self._autocast(x):
+            dtype = self._computed_in(x)
+            x, states = x.to(dtype), tuple(state.to(dtype) for state in states)
         between = None if draw is None else lambda value, layer: self._drop(value, layer, draw)
         dense, finals = torch_fused.run(stack, x, states, weights, lengths, from_zero=from_zero, between=between)
         return sequences.restore(dense), finals
@@ -201,7 +208,7 @@ class TorchForm(RecurrentCore):
             if list(part.shape) != expected:
                 form = "[L*D, width]" if sequences.unbatched else "[L*D, B, width]"
                 raise DataError(f"expected the state {name} of hx to be {form} = {expected}, got {list(part.shape)}")
-            if part.device != data.device or part.dtype != data.dtype:
+            if part.device != data.device or not self._fits(part, data):
                 raise DataError(
                     f"the state {name} of hx is {part.dtype} on {part.device}, but the input is {data.dtype} on "
                     f"{data.device}; convert it with .to(input)"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gatewise.equations import Step, transform
-from gatewise.equations.expr import topological
 from gatewise.errors import ConfigurationError, nearest
 
 
@@ -116,11 +115,8 @@ def options(
 
 
 def recurrent_matrices(step: Step) -> list[str]:
-    """The names of the matrices that are multiplied with a state as it was before the step."""
-    order = topological([*step.observed.values(), *step.updates.values()])
-    leaves = set(step.states.values())
-    found = [str(node.attr) for node in order if node.op == "matmul" and node.args[0] in leaves]
-    return list(dict.fromkeys(found))
+    """The names of the matrices of `transform.recurrent_products`."""
+    return list(dict.fromkeys(str(node.attr) for node in transform.recurrent_products(step)))
 
 
 @lru_cache(maxsize=512)

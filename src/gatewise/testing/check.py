@@ -14,6 +14,7 @@ from torch import Tensor
 from gatewise.backends import BACKENDS, Call
 from gatewise.backends.scan import scan
 from gatewise.cells import Cell
+from gatewise.cells.cell import trace_anew
 from gatewise.equations.text import dumps, loads
 from gatewise.errors import CellError
 from gatewise.nn import Recurrent
@@ -87,6 +88,11 @@ def check_cell(cell: Cell | type[Cell], *, draw: Mapping[str, Drawer] | None = N
       backends        reference; torch cannot: torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells...
     """
     made = _instance(cell)
+    if dumps(trace_anew(made)) != dumps(made.trace()):
+        raise CellError(
+            f"{type(made).__name__}.step gives other equations when it is called again: it uses something that changes "
+            "(random numbers, a counter), but it is called only once; make it an input"
+        )
     tried = trial(made, draw or {})
     checks: dict[str, Callable[[Trial], str]] = {
         "shapes": _shapes,
