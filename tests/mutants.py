@@ -178,8 +178,12 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("updates[name] = where(mask, old, new)"),
         ),
         (
-            ("and node.args[0] is leaf]"),
-            ("and leaf in topological([node])]"),
+            ("{leaf: leaf * mask})\n"),
+            ("{leaf: leaf})\n"),
+        ),
+        (
+            ('if operand.op == "state" or node.args[0] in reached:'),
+            ('if operand.op == "state":'),
         ),
         (
             ("by_width = [product for product in pack if product.width == node.width]"),
@@ -296,8 +300,8 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("zip(program.sequences, sequences"),
         ),
         (
-            ("_fresh(done, *inputs, *parameters, *states)"),
-            ("_fresh(done, *inputs, *states)"),
+            ("if own._is_view() or own"),
+            ("if own"),
         ),
     ],
     ("backends.operations", "backends/test_operations.py"): [

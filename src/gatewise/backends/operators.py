@@ -59,7 +59,7 @@ def _scan(
     backend: str,
 ) -> list[Tensor]:
     done = forward(text, inputs, parameters, states, reverse, training, backend)
-    return _fresh(done, *inputs, *parameters, *states)
+    return _fresh(done, *inputs, *states)
 
 
 def _fresh(results: Sequence[Tensor], *given: Tensor) -> list[Tensor]:
