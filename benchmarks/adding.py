@@ -13,6 +13,7 @@ import json
 import platform
 import time
 from collections import deque
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,11 +40,11 @@ def draw(steps: int, batch: int, generator: torch.Generator) -> tuple[Tensor, li
     return x, lengths.tolist(), target
 
 
-def run(start: dict[str, object], steps: int, seed: int, limit: int, batch: int = 20) -> dict[str, object]:
+def run(start: dict[str, Any], steps: int, seed: int, limit: int, batch: int = 20) -> dict[str, object]:
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     chosen = {key: steps if key == "expected_lag" else value for key, value in start.items()}
-    layer = LSTM(2, 64, **chosen)  # type: ignore[arg-type]
+    layer = LSTM(2, 64, **chosen)
     head = torch.nn.Linear(64, 1)
     optimiser = torch.optim.Adam([*layer.parameters(), *head.parameters()], lr=3e-3)
     recent: deque[Tensor] = deque(maxlen=2000 // batch)

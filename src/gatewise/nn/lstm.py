@@ -197,8 +197,7 @@ class LSTM(TorchForm):
             DataError: the input, states, lengths or resets do not fit the layer or one another.
             ConfigurationError: the backend asked for cannot run this call.
         """
-        output, states = self._forward(input, hx, lengths, resets, return_states, mask_seed, sequence_ids, first_step)
-        return output, states  # type: ignore[return-value]
+        return self._forward(input, hx, lengths, resets, return_states, mask_seed, sequence_ids, first_step)
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out as one block for cuDNN, as torch does; does nothing on other devices.
