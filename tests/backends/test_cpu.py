@@ -75,14 +75,8 @@ def compare(step: Step, shape: tuple[int, ...], dtype: torch.dtype, reverse: boo
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", cells.list())
-@pytest.mark.parametrize("around", ["in torch", "in the core"])
-def test_every_cell_equals_the_reference(
-    name: str, reverse: bool, around: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also with what comes before and after the loop in the core, which small sequences leave to torch."""
+def test_every_cell_equals_the_reference(name: str, reverse: bool) -> None:
     core()
-    if around == "in the core":
-        monkeypatch.setattr(cpu, "WORTH_A_LOOP", 0)
     for shape in SHAPES:
         compare(chosen(name).trace(), shape, torch.float64, reverse)
         # Two units normalised together are +1 and -1, or anything where they are nearly equal.

@@ -14,12 +14,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.backends import Call, Choice, check_backend, choose
 from gatewise.backends.call import FLOATING
+from gatewise.backends.layer_scan import eligible
 from gatewise.backends.scan import Prepared, prepare, run
 from gatewise.cells import Cell
 from gatewise.equations import Step
 from gatewise.equations.transform import RESET, VALID
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn import variants
+from gatewise.nn.compiled import Compiled, compiled
 from gatewise.nn.initial import check_initialisation, initialise, with_learned_states
 from gatewise.nn.layout import Layout, own, sizes_of
 from gatewise.nn.masking import BETWEEN, STREAMS, masked
@@ -27,7 +29,7 @@ from gatewise.nn.masks import Draw, scaled
 from gatewise.nn.padding import directed, valid_steps, without_padding
 from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
 
-States = list[dict[str, Tensor]]  # one mapping for each layer and direction, in torch's order: name to [B, w]
+States = list[dict[str, Tensor]]  # mappings from names to states: of each layer and direction, in torch's order, [B, w]
 
 
 class RecurrentCore(nn.Module):
@@ -104,6 +106,7 @@ class RecurrentCore(nn.Module):
         self._layouts: list[Layout] = []
         self._options: list[variants.Options] = []
         self._matrices: list[list[str]] = []
+        self._compiled: dict[object, Compiled] = {}  # calls of the core that were made ready
         check_widths(widths)
         width = input_size
         for cell, hidden in zip(cells, hidden_sizes, strict=True):
@@ -208,11 +211,15 @@ class RecurrentCore(nn.Module):
         backend: str = "reference",
         layers: int | None = None,
     ) -> tuple[Tensor, States, States]:
-        """The last layer's outputs `[T, B, D*w]`, the final states, and (with `everything`) all states over time."""
+        """The last layer's outputs `[T, B, D*w]`; of each layer the final states `[D, B, w]`, and (with `everything`)
+        all states over time `[T, D, B, w]`."""
         x, lengths = sequences.padded()
         x, parameters, states = self._cast(x, states)
-        valid = None if lengths is None else valid_steps(lengths, x)
         marks = None if resets is None else directed(resets, x, self.directions)
+        flat = [tensor for group in parameters for tensor in group.values()]
+        flat += [tensor for group in (inputs or {}, *(states or ())) for tensor in group.values()]
+        direct = backend == "cpu" and x.shape[1] > 0 and eligible([x, *flat])
+        valid = None if lengths is None or direct else valid_steps(lengths, x)
         finals: States = []
         alls: States = []
         with self._own_precision(x):
@@ -221,26 +228,120 @@ class RecurrentCore(nn.Module):
                     x = self._drop(x, layer, draw)
                 if valid is not None:
                     x = without_padding(x, valid)
-                outputs: list[Tensor] = []
-                for direction in range(self.directions):
-                    number = layer * self.directions + direction
-                    output, final, over_time = self._scan(
-                        number,
-                        x,
-                        parameters[number],
-                        None if states is None else states[number],
-                        valid,
-                        None if marks is None else marks[direction],
-                        everything,
-                        draw,
-                        inputs or {},
-                        backend,
+                here = slice(layer * self.directions, (layer + 1) * self.directions)
+                before = None if states is None else states[here]
+                if direct:
+                    x, final, over_time = self._in_core(
+                        layer, x, parameters[here], before, lengths, marks, everything, draw, inputs or {}
                     )
-                    outputs.append(output)
-                    finals.append(final)
-                    alls.append(over_time)
-                x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+                else:
+                    x, final, over_time = self._in_torch(
+                        layer, x, parameters[here], before, valid, marks, everything, draw, inputs or {}, backend
+                    )
+                finals.append(final)
+                alls.append(over_time)
         return x, finals, alls
+
+    def _in_torch(
+        self,
+        layer: int,
+        x: Tensor,
+        stored: Sequence[Mapping[str, Tensor]],
+        states: States | None,
+        valid: Tensor | None,
+        marks: Sequence[Tensor] | None,
+        everything: bool,
+        draw: Draw | None,
+        inputs: Mapping[str, Tensor],
+        backend: str,
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """One layer, direction by direction, as operators that everything can look into."""
+        done = [
+            self._scan(
+                layer * self.directions + direction,
+                x,
+                stored[direction],
+                None if states is None else states[direction],
+                valid,
+                None if marks is None else marks[direction],
+                everything,
+                draw,
+                inputs,
+                backend,
+            )
+            for direction in range(self.directions)
+        ]
+        output = done[0][0] if len(done) == 1 else torch.cat([output for output, _, _ in done], dim=-1)
+        names = list(self._steps[layer].states)
+        final = {name: torch.stack([final[name] for _, final, _ in done]) for name in names}
+        if not everything:
+            return output, final, {}
+        return output, final, {name: torch.stack([values[name] for _, _, values in done], dim=1) for name in names}
+
+    def _in_core(
+        self,
+        layer: int,
+        x: Tensor,
+        stored: Sequence[Mapping[str, Tensor]],
+        states: States | None,
+        lengths: Tensor | None,
+        marks: Sequence[Tensor] | None,
+        everything: bool,
+        draw: Draw | None,
+        inputs: Mapping[str, Tensor],
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """One layer in the compiled core, both directions at once."""
+        base, chosen = self._steps[layer], self._options[layer]
+        emit = tuple(base.states) if everything else (base.output,)
+        unpacked = draw is not None and chosen.weight_dropout > 0
+        known = (layer, draw is not None, marks is not None, emit, unpacked)
+        call = self._compiled.get(known)
+        if call is None:
+            prepared = self._prepare(layer, draw is not None, marks is not None, False, emit)
+            call = self._compiled[known] = compiled(
+                base,
+                prepared,
+                lambda: self._prepare(layer, known[1], known[2], True, emit),
+                self._layouts[layer],
+                self._sizes[layer],
+                self.directions,
+                unpacked,
+            )
+        prepared, steps, batch = call.scans.prepared, x.shape[0], x.shape[1]
+        given: list[Mapping[str, Tensor]] = []
+        weights: list[Mapping[str, Tensor]] = []
+        for direction in range(self.directions):
+            mine: dict[str, Tensor] = {"x": x}
+            for name, leaf in base.inputs.items():
+                if name != "x":
+                    value = inputs[name].to(x.dtype)
+                    mine[name] = value.expand(steps, batch, value.shape[-1]) if leaf.width is None else value
+            tensors: Mapping[str, Tensor] = stored[direction]
+            if draw is not None:
+                if unpacked:
+                    tensors = {**tensors, **self._layouts[layer].unpack(tensors)}
+                first = (layer * self.directions + direction) * STREAMS
+                mine, parameters = masked(
+                    chosen, draw, first, prepared, self._sizes[layer], mine, tensors, self._matrices[layer]
+                )
+                tensors = parameters
+            if marks is not None:
+                mine[RESET] = marks[direction]
+            given.append(mine)
+            weights.append(tensors)
+        before: list[Mapping[str, Tensor] | None] = [None] * self.directions
+        if states is not None:
+            before = [*states]
+        elif self.learned_state:
+            before = [self._initial(layer * self.directions + k, stored[k], x) for k in range(self.directions)]
+        values, last = call(given, weights, before, () if lengths is None else lengths.tolist())
+        final = dict(zip(base.states, last, strict=True))
+        if not everything:
+            return values[0], final, {}
+        places = dict(prepared.emit)
+        over_time = {name: values[places[name]] for name in emit}
+        split = {name: value.unflatten(2, (self.directions, -1)).transpose(1, 2) for name, value in over_time.items()}
+        return over_time[base.output], final, split
 
     def _scan(
         self,
@@ -286,6 +387,10 @@ class RecurrentCore(nn.Module):
         if valid is not None:
             over_time = {name: torch.where(valid != 0, v, torch.zeros_like(v)) for name, v in over_time.items()}
         return over_time[emit[0] if names is not None else base.output], final, over_time
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is known of calls belongs to this process, and is soon known again.
+        return {**self.__dict__, "_compiled": {}}
 
     @torch.compiler.assume_constant_result
     def _prepare(self, layer: int, training: bool, resets: bool, padding: bool, emit: tuple[str, ...]) -> Prepared:

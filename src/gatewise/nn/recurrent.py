@@ -264,16 +264,9 @@ class Recurrent(RecurrentCore):
                 found.append({name: part.unsqueeze(0) if sequences.unbatched else part for name, part in parts.items()})
         return found
 
-    def _handed(self, scans: Scans, sequences: Sequences, everything: bool) -> States:
-        """States as they are given out: layer by layer, directions stacked."""
-        place = 1 if everything else 0
-        found: States = []
-        for layer in range(self.num_layers):
-            here = scans[layer * self.directions : (layer + 1) * self.directions]
-            stacked = {
-                name: torch.stack([scan[name] for scan in here], dim=place) for name in self._steps[layer].states
-            }
-            if sequences.unbatched:
-                stacked = {name: value.squeeze(place + 1) for name, value in stacked.items()}
-            found.append(stacked)
-        return found
+    def _handed(self, layers: States, sequences: Sequences, everything: bool) -> States:
+        """States as they are given out: layer by layer, without B for one sequence."""
+        if not sequences.unbatched:
+            return layers
+        place = 2 if everything else 1
+        return [{name: value.squeeze(place) for name, value in states.items()} for states in layers]

@@ -3,7 +3,7 @@
 Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, D directions (1 or 2), L layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -60,9 +60,9 @@ class TorchForm(RecurrentCore):
         )
         names = list(self._steps[0].states)
         if everything:
-            over_time = tuple(torch.stack([values[name] for values in alls], dim=1) for name in names)
+            over_time = tuple(_joined([values[name] for values in alls], 1) for name in names)
             return sequences.restore(dense), self._handed(over_time, sequences, 2)
-        last = tuple(torch.stack([values[name] for values in finals]) for name in names)
+        last = tuple(_joined([values[name] for values in finals], 0) for name in names)
         return sequences.restore(dense), self._handed(last, sequences, 1)
 
     def _run_torch(
@@ -267,3 +267,8 @@ class TorchForm(RecurrentCore):
         }
         further = [f"{name}={value!r}" for name, (value, default) in shown.items() if value != default]
         return ", ".join([str(self.input_size), str(self.hidden_size), *further])
+
+
+def _joined(layers: Sequence[Tensor], place: int) -> Tensor:
+    """The states of all layers, `[L*D, B, w]`, from those of each."""
+    return layers[0] if len(layers) == 1 else torch.cat(list(layers), dim=place)

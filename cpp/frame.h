@@ -1,0 +1,214 @@
+// What the threads of a job share: memory, packed matrices, the order of the sequences. Included by level.cpp only,
+// inside the level's namespace.
+#pragma once
+
+// Memory handed out piece by piece; without memory it only counts.
+class Arena {
+    char *start;
+    int64_t used = 0;
+
+   public:
+    explicit Arena(void *memory) : start(static_cast<char *>(memory)) {}
+    template <typename E>
+    E *take(int64_t count) {
+        E *piece = reinterpret_cast<E *>(start + used);
+        used += (count * int64_t(sizeof(E)) + 63) / 64 * 64;
+        return piece;
+    }
+    int64_t size() const { return used; }
+    bool counts() const { return start == nullptr; }
+};
+
+// All threads wait for one another, spinning: a turn of the loop takes less than a thread takes to fall asleep. A thread
+// that has waited for long lets others run, in case there are more threads than processors.
+class Barrier {
+    int64_t arrived, generation;
+
+   public:
+    void reset() { arrived = generation = 0; }
+    void wait(int64_t threads) {
+        if (threads == 1) return;
+        int64_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
+        if (__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL) == threads) {
+            __atomic_store_n(&arrived, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&generation, now + 1, __ATOMIC_RELEASE);
+            return;
+        }
+        for (int64_t spins = 0; __atomic_load_n(&generation, __ATOMIC_ACQUIRE) == now; spins++) {
+            if (spins > 4096) sched_yield();
+#if defined(__x86_64__)
+            else __builtin_ia32_pause();
+#endif
+        }
+    }
+};
+
+// Where a buffer's values stand: at a turn's time, or in one of a few slots that turns take in rotation.
+template <typename S>
+struct Place {
+    S *data;
+    int64_t time, row;
+    int64_t slots;  // 0 where the time itself counts
+};
+
+// Sequences by their places in the batch, the longest first, and how many of them a turn has.
+struct Members {
+    int32_t *rows;
+    int64_t count;
+    int32_t *active;  // of each turn; null where all sequences are as long as the batch
+    int64_t at(int64_t turn) const { return active ? active[turn] : count; }
+};
+
+constexpr int64_t TURN_SLOTS = 3;     // this turn's values, those of the one before, and one that may be written already
+constexpr int64_t SUM_LINES = 128;    // lines (sequences at a time step) that are summed together
+constexpr int BLOCK = 24;             // vectors of one register of a program: lines times vectors of units
+
+template <typename S>
+struct Frame {
+    const Job &job;
+    const Plan &plan;
+    int64_t threads;
+    int64_t chunk;  // turns that are worked off together
+    Barrier *barrier;
+    Place<S> *places;
+    S **packed;
+    Members members;
+    S *strips;  // adjoints of the lines that are summed, [rows / TILE_ROWS][line][TILE_ROWS]
+
+    Frame(const Job &job, Arena &arena)
+        : job(job), plan(*job.plan), threads(job.by_units ? job.threads : least(job.threads, job.rows)) {
+        chunk = turns_together();
+        barrier = arena.take<Barrier>(1);
+        places = arena.take<Place<S>>(plan.n_buffers);
+        packed = arena.take<S *>(plan.n_packs);
+        members = take_members(arena, job.rows);
+    }
+
+    static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+    static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+    Members take_members(Arena &arena, int64_t count) const {
+        return {arena.take<int32_t>(count), count, job.lengths ? arena.take<int32_t>(job.steps) : nullptr};
+    }
+
+    int64_t time_of(int64_t turn) const { return job.backwards ? job.steps - 1 - turn : turn; }
+    int64_t length(int64_t row) const { return job.lengths ? job.lengths[row] : job.steps; }
+    // A sequence's first turn: against time, short sequences come in later.
+    int64_t start(int64_t row) const { return job.backwards ? job.steps - length(row) : 0; }
+
+    // A sequence's last turn is at this time.
+    int64_t edge(int64_t row) const { return job.backwards ? 0 : length(row) - 1; }
+
+    // The chunk's own values, what it reads and what it writes shall fit the second cache together.
+    int64_t turns_together() const {
+        int64_t bytes = 0;
+        for (int64_t b = 0; b < plan.n_buffers; b++)
+            if (plan.buffers[b].source == Source::chunk) bytes += plan.buffers[b].width * job.rows * int64_t(sizeof(S));
+        if (plan.before.n_stages + plan.after.n_stages + plan.n_sums == 0) return job.steps;
+        int64_t fewest = ((plan.n_sums ? 2 * SUM_LINES : 48) + job.rows - 1) / job.rows;
+        int64_t fitting = (plan.n_sums ? 768 : 256) * 1024 / most(bytes, 1);
+        return most(1, least(job.steps, most(fewest, least(fitting, 8192 / job.rows))));
+    }
+
+    int64_t lines_together() const { return chunk * job.rows; }
+
+    // Memory of buffers; the values of constants and parameters are filled in by `prepare`.
+    void take_buffers(Arena &arena) {
+        for (int64_t b = 0; b < plan.n_buffers; b++) {
+            const Buffer &buffer = plan.buffers[b];
+            Place<S> place{nullptr, 0, 0, 0};
+            auto given = [](const Port &port) { return Place<S>{static_cast<S *>(port.data), port.time, port.row, 0}; };
+            auto rotating = [&](int64_t slots) {
+                int64_t row = buffer.width, time = row * job.rows;
+                return Place<S>{arena.take<S>(slots * time), time, row, slots};
+            };
+            switch (buffer.source) {
+                case Source::stream:
+                case Source::earlier: place = given(job.streams[buffer.index]); break;
+                case Source::state: place = given(job.states[buffer.index]); break;
+                case Source::result: place = given(job.results[buffer.index]); break;
+                case Source::chunk: place = rotating(least(chunk + 2, most(job.steps, 2))); break;
+                case Source::turns: place = rotating(TURN_SLOTS); break;
+                case Source::vector:
+                case Source::constant:
+                case Source::once: place.data = arena.take<S>(buffer.width); break;
+            }
+            if (!arena.counts()) places[b] = place;
+        }
+        strips = arena.take<S>(plan.strips * SUM_LINES);
+        for (int64_t p = 0; p < plan.n_packs; p++) {
+            S *memory = arena.take<S>(packed_size<S>(*plan.packs[p]));
+            if (!arena.counts()) packed[p] = memory;
+        }
+    }
+
+    // Done by one thread before the others start.
+    void prepare() {
+        barrier->reset();
+        order(members, 0, 1);
+        for (int64_t b = 0; b < plan.n_buffers; b++) {
+            const Buffer &buffer = plan.buffers[b];
+            S *data = places[b].data;
+            if (buffer.source == Source::constant)
+                for (int64_t u = 0; u < buffer.width; u++) data[u] = S(plan.numbers[buffer.index]);
+            if (buffer.source == Source::vector) {
+                const Vector &vector = plan.vectors[buffer.index];
+                const S *parts[2] = {nullptr, nullptr};
+                for (int64_t p = 0; p < vector.n_parts; p++)
+                    parts[p] = static_cast<const S *>(job.parameters[vector.port[p]].data) + vector.offset[p];
+                for (int64_t u = 0; u < buffer.width; u++)
+                    data[u] = vector.n_parts == 2 ? parts[0][u] + parts[1][u] : parts[0][u];
+            }
+        }
+    }
+
+    // The sequences of thread `id` of `n`: of equal length in one piece, otherwise dealt out in turn, longest first.
+    void order(Members &some, int64_t id, int64_t n) const {
+        if (!job.lengths) {
+            int64_t from = job.rows * id / n, to = job.rows * (id + 1) / n;
+            some.count = to - from;
+            for (int64_t r = 0; r < some.count; r++) some.rows[r] = int32_t(from + r);
+            return;
+        }
+        if (n == 1) {
+            // By counting: how many sequences are longer, then each to its place; equal ones keep their order.
+            int32_t *longer = some.active;  // for now: sequences of at least t + 1 steps
+            for (int64_t t = 0; t < job.steps; t++) longer[t] = 0;
+            for (int64_t r = 0; r < job.rows; r++)
+                if (job.lengths[r] > 0) longer[job.lengths[r] - 1]++;
+            for (int64_t t = job.steps - 2; t >= 0; t--) longer[t] += longer[t + 1];
+            some.count = job.steps ? longer[0] : 0;  // empty sequences have no turn
+            for (int64_t r = job.rows - 1; r >= 0; r--)
+                if (job.lengths[r] > 0) some.rows[--longer[job.lengths[r] - 1]] = int32_t(r);
+        } else {
+            some.count = 0;
+            for (int64_t r = id; r < members.count; r += n) some.rows[some.count++] = members.rows[r];
+        }
+        for (int64_t turn = 0, last = some.count; turn < job.steps; turn++) {
+            int64_t time = job.backwards ? job.steps - 1 - turn : turn;
+            if (job.backwards) {
+                int64_t now = turn ? some.active[turn - 1] : 0;
+                while (now < some.count && job.lengths[some.rows[now]] > time) now++;
+                some.active[turn] = int32_t(now);
+            } else {
+                while (last > 0 && job.lengths[some.rows[last - 1]] <= time) last--;
+                some.active[turn] = int32_t(last);
+            }
+        }
+    }
+
+    // A buffer's values of one sequence at one turn.
+    S *at(int64_t b, int64_t turn, int64_t row) const {
+        const Buffer &buffer = plan.buffers[b];
+        const Place<S> &place = places[b];
+        if (buffer.source == Source::state)
+            return turn == start(row) ? place.data + row * place.row : at(buffer.update, turn - 1, row);
+        if (buffer.source == Source::earlier) {
+            const int64_t time = time_of(turn);
+            if (time != edge(row)) return place.data + (job.backwards ? time - 1 : time + 1) * place.time + row * place.row;
+            const Port &first = job.streams[buffer.update];
+            return static_cast<S *>(first.data) + row * first.row;
+        }
+        return place.data + (place.slots ? turn % place.slots : time_of(turn)) * place.time + row * place.row;
+    }
+};

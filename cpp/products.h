@@ -1,0 +1,200 @@
+// Packed matrices and the tiles of their products. Included by level.cpp only, inside the level's namespace.
+#pragma once
+
+// How many vectors of one output stand side by side in a panel, so that a tile of MR rows fills the registers.
+GW_INLINE int side_by_side(int64_t n_outputs, int64_t width, int lanes) {
+    if (n_outputs == 1) return width > 3 * lanes ? 4 : width > 2 * lanes ? 3 : width > lanes ? 2 : 1;
+    if (n_outputs == 2) return width > lanes ? 2 : 1;
+    return 1;
+}
+
+constexpr int GROUP = 4;     // outputs are packed in groups of at most four; a panel holds `side` vectors of each
+constexpr int FACTORS = 64;  // most factors of a sum of products; a plan is checked for it
+constexpr int TILE_ROWS = GW_BYTES == 64 ? 6 : 3;  // what 32, and what 16 vector registers hold
+
+template <typename S>
+struct Panels {
+    int lanes, side;
+    int64_t units, count;  // units of one output in a panel, and how many panels an output has
+    Panels(int64_t n_outputs, int64_t width)
+        : lanes(Vec<S>::lanes),
+          side(side_by_side(n_outputs, width, Vec<S>::lanes)),
+          units(int64_t(side) * Vec<S>::lanes),
+          count((width + units - 1) / units) {}
+};
+
+template <typename S>
+int64_t packed_size(const Pack &pack) {
+    Panels<S> panels(pack.n_outputs, pack.width);
+    return panels.count * pack.depth * pack.n_outputs * panels.units;
+}
+
+template <typename S>
+struct Lanes;  // of the integers that name a vector's lanes
+template <>
+struct Lanes<float> {
+    typedef int32_t type __attribute__((vector_size(GW_BYTES)));
+};
+template <>
+struct Lanes<double> {
+    typedef int64_t type __attribute__((vector_size(GW_BYTES)));
+};
+
+template <typename S, int D>
+GW_INLINE void exchange(typename Vec<S>::type *v) {
+    constexpr int L = Vec<S>::lanes;
+    typename Lanes<S>::type low, high;
+#pragma GCC unroll 16
+    for (int l = 0; l < L; l++) {
+        low[l] = l & D ? L + l - D : l;
+        high[l] = l & D ? L + l : l + D;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < L; i++)
+        if (!(i & D)) {
+            typename Vec<S>::type a = v[i], b = v[i + D];
+            v[i] = __builtin_shuffle(a, b, low);
+            v[i + D] = __builtin_shuffle(a, b, high);
+        }
+}
+
+// to[k][l] = from[l][k] for a square of lanes.
+template <typename S>
+GW_INLINE void transpose(const S *from, int64_t from_row, S *to, int64_t to_row) {
+    constexpr int L = Vec<S>::lanes;
+    typename Vec<S>::type v[L];
+#pragma GCC unroll 16
+    for (int i = 0; i < L; i++) v[i] = load(from + i * from_row);
+    exchange<S, 1>(v);
+    if constexpr (L > 2) exchange<S, 2>(v);
+    if constexpr (L > 4) exchange<S, 4>(v);
+    if constexpr (L > 8) exchange<S, 8>(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < L; i++) store(to + i * to_row, v[i]);
+}
+
+// Units `unit`.. of a matrix, as many as there are lanes: to[k][lane], 0 beyond the width.
+template <typename S>
+void pack_vector(const S *m, const Matrix &matrix, int64_t depth, int64_t width, int64_t unit, S *to, int64_t to_row) {
+    constexpr int L = Vec<S>::lanes;
+    int64_t valid = width - unit < L ? width - unit : L;
+    if (valid < 0) valid = 0;
+    if (matrix.transposed) {
+        for (int64_t k = 0; k < depth; k++, to += to_row) {
+            const S *from = m + k * matrix.stride + unit;
+            if (valid == L) store(to, load(from));
+            else
+                for (int lane = 0; lane < L; lane++) to[lane] = lane < valid ? from[lane] : S(0);
+        }
+        return;
+    }
+    int64_t k = 0;
+    if (valid == L)
+        for (; k + L <= depth; k += L) transpose<S>(m + unit * matrix.stride + k, matrix.stride, to + k * to_row, to_row);
+    for (; k < depth; k++)
+        for (int lane = 0; lane < L; lane++) to[k * to_row + lane] = lane < valid ? m[(unit + lane) * matrix.stride + k] : S(0);
+}
+
+// Panels [from, to) of a pack, group after group, [depth][output of the group][units].
+template <typename S>
+void pack_panels(const Pack &pack, const Port *parameters, S *packed, int64_t from, int64_t to) {
+    Panels<S> panels(pack.n_outputs, pack.width);
+    packed += from * pack.depth * pack.n_outputs * panels.units;
+    for (int64_t j = from; j < to; j++)
+        for (int64_t g0 = 0; g0 < pack.n_outputs; g0 += GROUP) {
+            int64_t group = pack.n_outputs - g0 < GROUP ? pack.n_outputs - g0 : GROUP, row = group * panels.units;
+            for (int64_t f = 0; f < pack.n_factors; f++) {
+                for (int64_t g = 0; g < group; g++) {
+                    const Matrix &matrix = pack.matrices[(g0 + g) * pack.n_factors + f];
+                    const S *m = static_cast<const S *>(parameters[matrix.port].data) + matrix.offset;
+                    for (int s = 0; s < panels.side; s++)
+                        pack_vector(m, matrix, pack.factors[f].width, pack.width, j * panels.units + s * panels.lanes,
+                                    packed + g * panels.units + s * panels.lanes, row);
+                }
+                packed += pack.factors[f].width * row;
+            }
+        }
+}
+
+// What a tile reads and where it writes. A factor's operands are given row by row.
+template <typename S>
+struct Multiplied {
+    const S *rows[FACTORS][TILE_ROWS];
+    int64_t depths[FACTORS];
+    int64_t n_factors;
+    int64_t places[GROUP];  // of each vector of a panel, from the tile's first one
+    int64_t panel_out;      // distance of the results of two panels
+    int64_t row_out;        // and of two rows
+};
+
+// out[p][r][v] = sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum does not depend
+// on the shape of the tile: results are the same bits however rows and panels are put together.
+template <typename S, int MR, int NV, int NP>
+struct Tile {
+    static __attribute__((noinline)) void run(const Multiplied<S> &m, const S *panel, int64_t panel_size, S *out) {
+        constexpr int L = Vec<S>::lanes;
+        typename Vec<S>::type acc[NP][MR][NV];
+#pragma GCC unroll 2
+        for (int p = 0; p < NP; p++)
+#pragma GCC unroll 6
+            for (int r = 0; r < MR; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < NV; v++) acc[p][r][v] = typename Vec<S>::type{};
+        for (int64_t f = 0; f < m.n_factors; f++) {
+            const S *a[MR];
+#pragma GCC unroll 6
+            for (int r = 0; r < MR; r++) a[r] = m.rows[f][r];
+            const int64_t depth = m.depths[f];
+            for (int64_t k = 0; k < depth; k++, panel += NV * L) {
+#pragma GCC unroll 2
+                for (int p = 0; p < NP; p++) {
+                    typename Vec<S>::type u[NV];
+#pragma GCC unroll 4
+                    for (int v = 0; v < NV; v++) u[v] = load(panel + p * panel_size + v * L);
+#pragma GCC unroll 6
+                    for (int r = 0; r < MR; r++) {
+                        typename Vec<S>::type x = splat(a[r][k]);
+#pragma GCC unroll 4
+                        for (int v = 0; v < NV; v++) acc[p][r][v] += x * u[v];
+                    }
+                }
+            }
+        }
+#pragma GCC unroll 2
+        for (int p = 0; p < NP; p++)
+#pragma GCC unroll 6
+            for (int r = 0; r < MR; r++)
+#pragma GCC unroll 4
+                for (int v = 0; v < NV; v++) store(out + p * m.panel_out + r * m.row_out + m.places[v], acc[p][r][v]);
+    }
+};
+
+template <typename S>
+using TileFunction = void (*)(const Multiplied<S> &, const S *, int64_t, S *);
+
+// Two panels at once where one would leave registers, and the units that multiply, idle.
+constexpr int PAIR_ROWS = TILE_ROWS / 2;
+
+template <typename S, int NV>
+TileFunction<S> tile_of(int rows, bool pair) {
+    static const TileFunction<S> one[] = {nullptr, Tile<S, 1, NV, 1>::run, Tile<S, 2, NV, 1>::run, Tile<S, 3, NV, 1>::run,
+#if GW_BYTES == 64
+                                          Tile<S, 4, NV, 1>::run, Tile<S, 5, NV, 1>::run, Tile<S, 6, NV, 1>::run
+#endif
+    };
+    static const TileFunction<S> two[] = {nullptr, Tile<S, 1, NV, 2>::run,
+#if GW_BYTES == 64
+                                          Tile<S, 2, NV, 2>::run, Tile<S, 3, NV, 2>::run
+#endif
+    };
+    return pair ? two[rows] : one[rows];
+}
+template <typename S>
+TileFunction<S> tile_of(int rows, int vectors, bool pair) {
+    switch (vectors) {
+        case 1: return tile_of<S, 1>(rows, pair);
+        case 2: return tile_of<S, 2>(rows, pair);
+        case 3: return tile_of<S, 3>(rows, pair);
+        default: return tile_of<S, 4>(rows, pair);
+    }
+}

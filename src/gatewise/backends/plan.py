@@ -1,0 +1,442 @@
+"""From a schedule to a plan: the whole numbers from which the compiled core executes it (`cpp/plan.h`).
+
+A plan knows nothing of cells or derivatives: phases around a loop over time, each a list of products, pointwise
+programs and operations that mix units, and sums over time and the batch. Every value is a numbered buffer.
+
+Legend: T steps, B batch, w the width of a vector.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gatewise.equations.bytecode import LOAD, OPCODES, STORE, Bytecode, lower
+from gatewise.equations.expr import Expr, weights
+from gatewise.equations.schedule import Schedule, Stage
+
+PACK, PROGRAM, FUSED, ROW = range(4)
+ROW_OPS = ("mean", "total", "spread", "normalise", "rstd", "repeat", "fold")
+STREAM, STATE, VECTOR, CONSTANT, RESULT, CHUNK, TURNS, ONCE, EARLIER = range(9)
+
+Port = tuple[int, int]  # a given tensor's number, and the row from which on it is meant
+Places = tuple[tuple[str, tuple[Port, ...]], ...]  # for each parameter the one or two ports whose sum it is
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A schedule as the core takes it, for some sizes.
+
+    Attributes:
+        core: the core's object.
+        streams: what is read over time, in the order of the ports; a state's value before the first step has no time.
+        states: names of the carried states, in order.
+        results: what is written over time `[T, B, w]`, in order.
+        parameters: how many ports of parameters there are.
+        gradients: how many ports of gradients there are; 0 where nothing is summed.
+        summed: the parameters that have a sum.
+        work: multiplications of one row in one turn.
+        inner: those of them that are in the loop.
+    """
+
+    core: Any
+    streams: tuple[Expr, ...]
+    states: tuple[str, ...]
+    results: tuple[Expr, ...]
+    parameters: int
+    gradients: int
+    summed: frozenset[str]
+    work: int
+    inner: int
+
+
+def own_places(names: Iterable[str]) -> Places:
+    """Each parameter a tensor of its own."""
+    return tuple((name, ((k, 0),)) for k, name in enumerate(names))
+
+
+@dataclass
+class _Buffer:
+    source: int
+    index: int
+    width: int
+    update: int
+    unit: int
+
+
+class _Writer:
+    """Numbers buffers and writes the phases down."""
+
+    def __init__(
+        self, schedule: Schedule, sizes: Mapping[str, int], places: Places, earlier: Mapping[Expr, tuple[Expr, Expr]]
+    ) -> None:
+        self.schedule = schedule
+        self.sizes = sizes
+        self.places = dict(places)
+        self.earlier = earlier
+        self.buffers: list[_Buffer] = []
+        self.number: dict[object, int] = {}
+        self.streams: list[Expr] = []
+        self.vectors: list[list[int]] = []
+        self.numbers: list[float] = []
+        self.work = 0
+        self.inner = 0
+        self.summed: frozenset[str] = frozenset()
+        self._classify()
+
+    def width(self, expr: Expr) -> int:
+        """w."""
+        return self.sizes[expr.width] if expr.width is not None else 1
+
+    def _classify(self) -> None:
+        """Which nodes change over time, who computes them, and who reads them."""
+        schedule = self.schedule
+        carried = {leaf for leaf, _ in schedule.carried.values()}
+        timed: set[Expr] = {*schedule.given, *schedule.streamed, *carried, *self.earlier}
+        moving: set[Expr] = set()
+        for node in schedule.nodes():
+            if any(arg in timed for arg in node.args):
+                timed.add(node)
+                moving.add(node)
+        self.timed = timed
+        inner = {node for stage in schedule.loop for node in stage.nodes}
+        # A loop's node that nothing over time flows into (a state that starts anew from a parameter) runs with it.
+        timed |= inner
+        moving |= inner
+
+        def part(stages: Sequence[Stage], keep: bool) -> list[Stage]:
+            found = []
+            for stage in stages:
+                nodes = tuple(node for node in stage.nodes if (node in moving) == keep)
+                if nodes:
+                    found.append(Stage(stage.kind, nodes))
+            return found
+
+        self.phases = {
+            "once": part((*schedule.before, *schedule.after), keep=False),
+            "before": part(schedule.before, keep=True),
+            "loop": list(schedule.loop),
+            "after": part(schedule.after, keep=True),
+        }
+        self.home = {node: name for name, stages in self.phases.items() for stage in stages for node in stage.nodes}
+        self.readers: dict[Expr, set[Stage]] = {}
+        for stages in self.phases.values():
+            for stage in stages:
+                for node in stage.nodes:
+                    for arg in node.args:
+                        self.readers.setdefault(arg, set()).add(stage)
+        self.leaf_of: dict[Expr, list[Expr]] = {}
+        for leaf, update in schedule.carried.values():
+            self.leaf_of.setdefault(update, []).append(leaf)
+        self.factors = {factor for term in schedule.sums for factor in term.factors}
+        wanted = set(schedule.results)
+        self.direct = {node for node in wanted if self.home.get(node) not in (None, "once")}
+        # Values that no stage computes over time, but that are wanted over time: copied in the loop.
+        self.copied = tuple(node for node in schedule.results if node not in self.direct)
+        # An update must stand as a vector where it stays for a turn: a state that takes over another's old value, or
+        # one number for all units, takes a copy.
+        self.held = tuple(
+            dict.fromkeys(
+                (update, leaf.width)
+                for leaf, update in schedule.carried.values()
+                if update in carried or (update.width is None and leaf.width is not None and update.op != "constant")
+            )
+        )
+        self.results = tuple(dict.fromkeys(schedule.results))
+        self.ends = {*wanted, *self.factors, *(update for _, update in schedule.carried.values())}
+
+    # ------------------------------------------------------------------------------------------------------ buffers
+
+    def _add(self, key: object, source: int, index: int, width: int, unit: int, update: int = -1) -> int:
+        self.number[key] = len(self.buffers)
+        self.buffers.append(_Buffer(source, index, width, update, unit))
+        return self.number[key]
+
+    def stream(self, expr: Expr) -> int:
+        """The port of what is read over time."""
+        if expr not in self.streams:
+            self.streams.append(expr)
+        return self.streams.index(expr)
+
+    def vector(self, expr: Expr) -> int:
+        """The number of a parameter that is a vector."""
+        parts = [value for port, row in self.places[str(expr.attr)] for value in (port, row)]
+        self.vectors.append([self.width(expr), len(parts) // 2, *parts])
+        return len(self.vectors) - 1
+
+    def constant(self, expr: Expr, width: int) -> int:
+        """The buffer of a number, as a vector."""
+        key = (expr, width)
+        if key not in self.number:
+            self.numbers.append(float(str(expr.attr)))
+            self._add(key, CONSTANT, len(self.numbers) - 1, width, 1)
+        return self.number[key]
+
+    def buffer(self, expr: Expr) -> int:
+        """The number of a buffer; made on first use."""
+        if expr in self.number:
+            return self.number[expr]
+        width, unit = self.width(expr), int(expr.width is not None)
+        if expr in self.earlier:
+            after, first = self.earlier[expr]
+            return self._add(expr, EARLIER, self.stream(after), width, unit, self.stream(first))
+        if expr in self.schedule.given:
+            return self._add(expr, STREAM, self.stream(expr), width, unit)
+        if expr.op == "parameter":
+            return self._add(expr, VECTOR, self.vector(expr), width, unit)
+        if expr.op == "constant":
+            return self.constant(expr, width)
+        home = self.home[expr]
+        if home == "once":
+            return self._add(expr, ONCE, -1, width, unit)
+        if expr in self.direct:
+            return self._add(expr, RESULT, self.results.index(expr), width, unit)
+        return self._add(expr, CHUNK if self._outlives(expr, home) else TURNS, -1, width, unit)
+
+    def _outlives(self, expr: Expr, home: str) -> bool:
+        """Whether a value is read outside of the loop, or after more than the next turn."""
+        if home != "loop" or expr in self.factors:
+            return True
+        loop = set(self.phases["loop"])
+        read = self.readers.get(expr, set()) - loop
+        for leaf in self.leaf_of.get(expr, ()):
+            read |= self.readers.get(leaf, set()) - loop
+            if leaf in self.factors:
+                return True
+        return bool(read)
+
+    def carry(self) -> None:
+        """The buffers of the carried states, in order, and of what they are after a turn."""
+        leaves = [leaf for leaf, _ in self.schedule.carried.values()]
+        for k, leaf in enumerate(leaves):
+            self._add(leaf, STATE, k, self.width(leaf), 1)
+        for update, width in self.held:
+            outlives = any(
+                leaf in self.factors or self.readers.get(leaf, set()) - set(self.phases["loop"])
+                for leaf in self.leaf_of[update]
+            )
+            self._add(("held", update, width), CHUNK if outlives else TURNS, -1, self.sizes[str(width)], 1)
+        for leaf, update in self.schedule.carried.values():
+            if (update, leaf.width) in self.held:
+                place = self.number["held", update, leaf.width]
+            elif update.op == "constant":
+                # The value of states that nothing reads: a vector, since a product may read a state.
+                place = self.constant(update, self.width(leaf))
+            else:
+                place = self.buffer(update)
+            self.buffers[self.number[leaf]].update = place
+
+    # ------------------------------------------------------------------------------------------------------- stages
+
+    def copies(self) -> list[list[int]]:
+        """Stages that copy what no stage computes to where it is wanted."""
+        found = []
+        for node in self.copied:
+            if node.op == "constant":
+                source = self.constant(node, 1)
+                self.buffers[source].unit = 0
+            else:
+                source = self.buffer(node)
+            target = self._add(
+                ("copy", node), RESULT, self.results.index(node), self.width(node), int(node.width is not None)
+            )
+            found.append(self._copy(source, target, self.width(node)))
+        return found
+
+    def holds(self) -> list[list[int]]:
+        """Stages that copy states which are handed on."""
+        return [
+            self._copy(self.buffer(update), self.number["held", update, width], self.sizes[str(width)])
+            for update, width in self.held
+        ]
+
+    def _copy(self, source: int, target: int, width: int) -> list[int]:
+        load, store = [OPCODES[LOAD], 0, 0, 0, 0], [OPCODES[STORE], 1, 0, 0, 0]
+        return [PROGRAM, width, 1, 0, 2, source, target, 0, 0, 2, *load, *store]
+
+    def stages(self, name: str) -> list[list[int]]:
+        """The stages of a phase."""
+        stages, found, position = self.phases[name], [], 0
+        while position < len(stages):
+            stage = stages[position]
+            following = stages[position + 1] if position + 1 < len(stages) else None
+            position += 1
+            if stage.kind == "pointwise":
+                found += [[PROGRAM, *self.program(code, ())] for code in self.codes(stage).values()]
+            elif stage.kind == "row":
+                found += [listing for nodes in stage.packs for listing in self.rows(nodes)]
+            else:
+                packs = [
+                    tuple(node for node in nodes if node.width == width)
+                    for nodes in stage.packs
+                    for width in dict.fromkeys(node.width for node in nodes)
+                ]
+                codes = self.codes(following) if following is not None and following.kind == "pointwise" else {}
+                fused = max((pack for pack in packs if pack[0].width in codes), key=len, default=None)
+                found += [[PACK, *self.pack(pack, set(pack), name)] for pack in packs if pack is not fused]
+                if fused is not None and following is not None:
+                    position += 1
+                    for width, code in codes.items():
+                        if width != fused[0].width:
+                            found.append([PROGRAM, *self.program(code, ())])
+                    elsewhere = {node for node in fused if self._read_elsewhere(node, following)}
+                    elsewhere |= {arg for node in following.nodes if node.width != fused[0].width for arg in node.args}
+                    found.append(
+                        [
+                            FUSED,
+                            *self.pack(fused, elsewhere, name),
+                            *self.program(codes[fused[0].width], fused),
+                        ]
+                    )
+        return found
+
+    def _read_elsewhere(self, node: Expr, stage: Stage) -> bool:
+        return node in self.ends or bool(self.readers.get(node, set()) - {stage})
+
+    def codes(self, stage: Stage) -> dict[str | None, Bytecode]:
+        """A pointwise stage as one program for each width, single numbers first, which the others read."""
+        found: dict[str | None, Bytecode] = {}
+        order = sorted(dict.fromkeys(node.width for node in stage.nodes), key=lambda width: width is not None)
+        for width in order:
+            nodes = tuple(node for node in stage.nodes if node.width == width)
+            others = {arg for node in stage.nodes if node.width != width for arg in node.args}
+            others |= {node for node in nodes if self._read_elsewhere(node, stage)}
+            code = lower(Stage("pointwise", nodes), others)
+            if code.outputs:
+                found[width] = code
+        return found
+
+    def pack(self, nodes: tuple[Expr, ...], stored: set[Expr], phase: str) -> list[int]:
+        """Products of one operand: the matrices, and which products are stored."""
+        width = self.width(nodes[0])
+        depths = [self.width(operand) for operand in nodes[0].args]
+        work = width * sum(depths) * len(nodes)
+        self.work += work
+        self.inner += work if phase == "loop" else 0
+        factors = [
+            value for operand, depth in zip(nodes[0].args, depths, strict=True) for value in (self.operand(operand), depth)
+        ]
+        outputs = [self.buffer(node) if node in stored else -1 for node in nodes]
+        matrices: list[int] = []
+        for node in nodes:
+            transposed = int(node.op == "matmul_t")
+            for name, depth in zip(weights(node), depths, strict=True):
+                ((port, row),) = self.places[name]
+                columns = width if transposed else depth
+                matrices += [port, row * columns, columns, transposed]
+        return [width, len(depths), *factors, len(nodes), *outputs, *matrices]
+
+    def operand(self, expr: Expr) -> int:
+        """The buffer of an operand of a product: a vector, also of a number."""
+        return self.constant(expr, self.width(expr)) if expr.op == "constant" else self.buffer(expr)
+
+    def program(self, code: Bytecode, products: tuple[Expr, ...]) -> list[int]:
+        """A pointwise program."""
+        width = self.width(code.outputs[0])
+        arrays = [*products, *(expr for expr in code.inputs if expr not in products), *code.outputs]
+        place = {expr: k for k, expr in enumerate(arrays[: len(arrays) - len(code.outputs)])}
+        stored = {expr: len(arrays) - len(code.outputs) + k for k, expr in enumerate(code.outputs)}
+        listing: list[int] = []
+        for instruction in code.instructions:
+            opcode, target, *operands = instruction.encode()
+            if instruction.op == LOAD:
+                operands[0] = place[code.inputs[operands[0]]]
+            elif instruction.op == STORE:
+                target = stored[code.outputs[target - len(code.inputs)]]
+            listing += [opcode, target, *operands]
+        first = len(self.numbers)
+        self.numbers.extend(code.numbers)
+        buffers = [-1] * len(products) + [self.buffer(expr) for expr in arrays[len(products) :]]
+        return [
+            width, code.registers, len(products), len(buffers), *buffers, first, len(code.numbers),
+            len(code.instructions), *listing,
+        ]  # fmt: skip
+
+    def rows(self, nodes: tuple[Expr, ...]) -> list[list[int]]:
+        """An operation that mixes units, for each width of its results."""
+        found = []
+        arguments = [self.operand(arg) for arg in nodes[0].args]
+        for width in dict.fromkeys(node.width for node in nodes):
+            chosen = [node for node in nodes if node.width == width]
+            indices = [int(str(node.attr)) if node.op == "normalise" else 0 for node in chosen]
+            outputs = [self.buffer(node) for node in chosen]
+            opcode = ROW_OPS.index(nodes[0].op)
+            found.append([ROW, opcode, len(arguments), *arguments, len(outputs), *outputs, *indices])
+        return found
+
+    def sums(self) -> list[list[int]]:
+        """What is summed over time and the batch, parameter by parameter."""
+        terms: dict[str, list[tuple[Expr, Expr | None]]] = {}
+        for term in self.schedule.sums:
+            terms.setdefault(term.parameter, []).append((term.adjoint, term.operand))
+        self.summed = frozenset(terms)
+        found = []
+        for name, pairs in terms.items():
+            adjoint, operand = pairs[0]
+            height = max(self.width(adjoint) for adjoint, _ in pairs)
+            width = self.width(operand) if operand is not None else 0
+            targets = [value for port, row in self.places[name] for value in (port, row * max(width, 1))]
+            listing: list[int] = []
+            for left, right in pairs:
+                listing.append(self.constant(left, height) if left.op == "constant" else self.buffer(left))
+                if right is None:
+                    listing.append(-1)
+                else:
+                    listing.append(self.constant(right, width) if right.op == "constant" else self.buffer(right))
+            found.append([height, width, len(targets) // 2, *targets, len(pairs), *listing])
+        return found
+
+
+def without_sums(schedule: Schedule) -> Schedule:
+    """The schedule with what its sums read among the results."""
+    factors = [factor for term in schedule.sums for factor in term.factors if factor not in schedule.results]
+    return replace(schedule, results=(*schedule.results, *dict.fromkeys(factors)), sums=())
+
+
+@lru_cache(maxsize=1024)
+def plan(
+    core: Any,
+    schedule: Schedule,
+    sizes: tuple[tuple[str, int], ...],
+    double: bool,
+    places: Places,
+    earlier: tuple[tuple[Expr, tuple[Expr, Expr]], ...] = (),
+) -> Plan:
+    """Number a schedule's buffers and write its phases down as whole numbers; remembered.
+
+    Args:
+        core: the compiled core.
+        schedule: what to run.
+        sizes: what symbolic widths stand for.
+        double: whether it computes in float64.
+        places: where parameters stand in the tensors that are given.
+        earlier: leaves of the forward's states, as values before the steps, that are found from the values after them:
+            for each leaf that expression, and the one that stands for the values before the first step.
+    """
+    writer = _Writer(schedule, dict(sizes), places, dict(earlier))
+    writer.carry()
+    phases = {name: writer.stages(name) for name in writer.phases}
+    phases["loop"] += [*writer.copies(), *writer.holds()]
+    sums = writer.sums()
+    ports = max((port for _, parts in places for port, _ in parts), default=-1) + 1
+    ints: list[int] = [len(writer.streams), ports, ports if sums else 0, len(writer.buffers)]
+    for buffer in writer.buffers:
+        ints += [buffer.source, buffer.index, buffer.width, buffer.update, buffer.unit]
+    for group in (writer.vectors, *(phases[name] for name in ("once", "before", "loop", "after")), sums):
+        ints.append(len(group))
+        for listing in group:
+            ints += listing
+    numbers = np.array(writer.numbers, dtype=np.float64)
+    return Plan(
+        core=core.Plan(np.array(ints, dtype=np.int64), numbers, double),
+        streams=tuple(writer.streams),
+        states=tuple(schedule.carried),
+        results=writer.results,
+        parameters=ports,
+        gradients=ports if sums else 0,
+        summed=writer.summed,
+        work=writer.work + sum(max(1, height) * max(1, width) for height, width, *_ in sums),
+        inner=writer.inner,
+    )
