@@ -48,7 +48,8 @@ template <typename S>
 struct Place {
     S *data;
     int64_t time, row;
-    int64_t slots;  // 0 where the time itself counts
+    int64_t slots;  // a power of two; 0 where the time itself counts
+    int64_t at(int64_t turn, int64_t step) const { return (slots ? turn & (slots - 1) : step) * time; }
 };
 
 // Sequences by their places in the batch, the longest first, and how many of them a turn has.
@@ -59,7 +60,7 @@ struct Members {
     int64_t at(int64_t turn) const { return active ? active[turn] : count; }
 };
 
-constexpr int64_t TURN_SLOTS = 3;     // this turn's values, those of the one before, and one that may be written already
+constexpr int64_t TURN_SLOTS = 4;     // this turn's values, those of the one before, and one that may be written already
 constexpr int64_t SUM_LINES = 128;    // lines (sequences at a time step) that are summed together
 constexpr int BLOCK = 24;             // vectors of one register of a program: lines times vectors of units
 
@@ -102,33 +103,51 @@ struct Frame {
     // The chunk's own values, what it reads and what it writes shall fit the second cache together.
     int64_t turns_together() const {
         int64_t bytes = 0;
-        for (int64_t b = 0; b < plan.n_buffers; b++)
-            if (plan.buffers[b].source == Source::chunk) bytes += plan.buffers[b].width * job.rows * int64_t(sizeof(S));
+        for (int64_t g = 0; g < plan.n_groups; g++) bytes += plan.groups[g] * job.rows * int64_t(sizeof(S));
         if (plan.before.n_stages + plan.after.n_stages + plan.n_sums == 0) return job.steps;
         int64_t fewest = ((plan.n_sums ? 2 * SUM_LINES : 48) + job.rows - 1) / job.rows;
         int64_t fitting = (plan.n_sums ? 768 : 256) * 1024 / most(bytes, 1);
-        return most(1, least(job.steps, most(fewest, least(fitting, 8192 / job.rows))));
+        int64_t fit = most(1, least(job.steps, most(fewest, least(fitting, 8192 / job.rows))));
+        if (fit == job.steps) return fit;
+        // With the two turns before it, a chunk takes a power of two of slots.
+        int64_t slots = 4;
+        while (2 * slots <= fit + 2) slots *= 2;
+        return slots - 2;
+    }
+    int64_t chunk_slots() const {
+        int64_t slots = 2;
+        while (slots < least(job.steps, chunk + 2)) slots *= 2;
+        return slots;
     }
 
     int64_t lines_together() const { return chunk * job.rows; }
 
+    static Place<S> rotating(Arena &arena, int64_t slots, int64_t row, int64_t rows) {
+        return {arena.take<S>(slots * row * rows), row * rows, row, slots};
+    }
+
     // Memory of buffers; the values of constants and parameters are filled in by `prepare`.
     void take_buffers(Arena &arena) {
+        Place<S> *groups = arena.take<Place<S>>(plan.n_groups);
+        for (int64_t g = 0; g < plan.n_groups; g++) {
+            Place<S> group = rotating(arena, chunk_slots(), plan.groups[g], job.rows);
+            if (!arena.counts()) groups[g] = group;
+        }
+        arena.take<S>(4 * Vec<S>::lanes);  // a last panel may read beyond its vector's end
         for (int64_t b = 0; b < plan.n_buffers; b++) {
             const Buffer &buffer = plan.buffers[b];
             Place<S> place{nullptr, 0, 0, 0};
             auto given = [](const Port &port) { return Place<S>{static_cast<S *>(port.data), port.time, port.row, 0}; };
-            auto rotating = [&](int64_t slots) {
-                int64_t row = buffer.width, time = row * job.rows;
-                return Place<S>{arena.take<S>(slots * time), time, row, slots};
-            };
             switch (buffer.source) {
                 case Source::stream:
                 case Source::earlier: place = given(job.streams[buffer.index]); break;
                 case Source::state: place = given(job.states[buffer.index]); break;
                 case Source::result: place = given(job.results[buffer.index]); break;
-                case Source::chunk: place = rotating(least(chunk + 2, most(job.steps, 2))); break;
-                case Source::turns: place = rotating(TURN_SLOTS); break;
+                case Source::chunk:
+                    if (!arena.counts()) place = groups[buffer.index];
+                    place.data += buffer.update;
+                    break;
+                case Source::turns: place = rotating(arena, TURN_SLOTS, buffer.width, job.rows); break;
                 case Source::vector:
                 case Source::constant:
                 case Source::once: place.data = arena.take<S>(buffer.width); break;
@@ -209,6 +228,6 @@ struct Frame {
             const Port &first = job.streams[buffer.update];
             return static_cast<S *>(first.data) + row * first.row;
         }
-        return place.data + (place.slots ? turn % place.slots : time_of(turn)) * place.time + row * place.row;
+        return place.data + place.at(turn, time_of(turn)) + row * place.row;
     }
 };

@@ -27,6 +27,7 @@ namespace GW_LEVEL {
 #include "products.h"
 #include "frame.h"
 #include "pointwise.h"
+#include "native.h"
 #include "rows.h"
 #include "sums.h"
 #include "runner.h"

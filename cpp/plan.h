@@ -13,7 +13,7 @@ enum class Source : int64_t {
     vector,    // a parameter: vector `index`
     constant,  // the number `index`
     result,    // written over time: port `index` of the results
-    chunk,     // own memory for a chunk of turns
+    chunk,     // own memory for a chunk of turns: of group `index`, from its unit `update` on
     turns,     // own memory for the last few turns
     once,      // own memory for one vector
     earlier    // against the forward's order: values of stream `index` one step earlier, at its start those of stream `update`
@@ -41,6 +41,7 @@ struct Pack {
     int64_t n_factors;
     const Matrix *matrices;  // output by output, factor by factor
     const int64_t *outputs;  // buffers; -1 where only the program that follows reads the values
+    const int64_t *starts;   // buffers of values to which the products are added; -1 for 0
     int64_t n_outputs;
     int64_t width;           // w of every output
     int64_t depth;           // sum of the factors' widths
@@ -60,7 +61,9 @@ struct Program {
     int64_t n_arrays;
     int64_t n_products;     // how many of the first arrays are the outputs of a pack
     const double *numbers;
+    int64_t n_numbers;
     int64_t width;
+    int64_t native;  // the number of its own function (native.h); -1: it is interpreted
 };
 
 // An operation that mixes the units of a vector.
@@ -113,6 +116,8 @@ struct Phase {
 struct Plan {
     const Buffer *buffers;
     int64_t n_buffers;
+    const int64_t *groups;  // widths of the vectors whose parts are buffers
+    int64_t n_groups;
     const double *numbers;
     const Vector *vectors;
     int64_t n_vectors;

@@ -150,3 +150,30 @@ bool execute(const Program &program, const Lines &lines, int64_t line, int64_t c
 }
 #undef GW_EACH
 #undef GW_LANES
+
+#define GW_LAMBDA __attribute__((always_inline))
+
+// What `body` does with `side` vectors of units, from `unit` on: for whole vectors, and for one that ends before it is
+// full. It is given functions that read and write a vector, and the place of its first unit.
+template <typename S, typename Body>
+GW_INLINE void each_vector(int64_t unit, int side, int64_t width, Body body) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const int64_t there = width - unit, whole = there >= int64_t(side) * L ? side : there / L;
+    int64_t s = 0;
+    for (; s < whole * L; s += L)
+        body([](const S *p) GW_LAMBDA { return load(p); }, [](S *p, V v) GW_LAMBDA { store(p, v); }, s);
+    if (whole == side || s >= there) return;
+    const int rest = int(there - s);
+    auto read = [rest](const S *p) {
+        V v{};
+        for (int lane = 0; lane < L; lane++)
+            if (lane < rest) v[lane] = p[lane];
+        return v;
+    };
+    auto write = [rest](S *p, V v) {
+        for (int lane = 0; lane < L; lane++)
+            if (lane < rest) p[lane] = v[lane];
+    };
+    body(read, write, s);
+}

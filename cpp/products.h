@@ -122,16 +122,18 @@ struct Multiplied {
     const S *rows[FACTORS][TILE_ROWS];
     int64_t depths[FACTORS];
     int64_t n_factors;
-    int64_t places[GROUP];  // of each vector of a panel, from the tile's first one
-    int64_t panel_out;      // distance of the results of two panels
-    int64_t row_out;        // and of two rows
+    const S *starts[TILE_ROWS];   // of each row what products are added to; null for 0
+    int64_t start_places[GROUP];  // of each vector of a panel, from there; -1 where there is none
+    S *outs[TILE_ROWS];           // of each row where results go
+    int64_t places[GROUP];        // of each vector of a panel, from there
+    int64_t panel_out;            // distance of two panels, in both
 };
 
-// out[p][r][v] = sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum does not depend
+// out[p][r][v] = start[p][r][v] + sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum does not depend
 // on the shape of the tile: results are the same bits however rows and panels are put together.
 template <typename S, int MR, int NV, int NP>
 struct Tile {
-    static __attribute__((noinline)) void run(const Multiplied<S> &m, const S *panel, int64_t panel_size, S *out) {
+    static __attribute__((noinline)) void run(const Multiplied<S> &m, const S *panel, int64_t panel_size) {
         constexpr int L = Vec<S>::lanes;
         typename Vec<S>::type acc[NP][MR][NV];
 #pragma GCC unroll 2
@@ -140,6 +142,15 @@ struct Tile {
             for (int r = 0; r < MR; r++)
 #pragma GCC unroll 4
                 for (int v = 0; v < NV; v++) acc[p][r][v] = typename Vec<S>::type{};
+        if (m.starts[0])
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; v++)
+                if (m.start_places[v] >= 0)
+#pragma GCC unroll 2
+                    for (int p = 0; p < NP; p++)
+#pragma GCC unroll 6
+                        for (int r = 0; r < MR; r++)
+                            acc[p][r][v] = load(m.starts[r] + p * m.panel_out + m.start_places[v]);
         for (int64_t f = 0; f < m.n_factors; f++) {
             const S *a[MR];
 #pragma GCC unroll 6
@@ -165,12 +176,12 @@ struct Tile {
 #pragma GCC unroll 6
             for (int r = 0; r < MR; r++)
 #pragma GCC unroll 4
-                for (int v = 0; v < NV; v++) store(out + p * m.panel_out + r * m.row_out + m.places[v], acc[p][r][v]);
+                for (int v = 0; v < NV; v++) store(m.outs[r] + p * m.panel_out + m.places[v], acc[p][r][v]);
     }
 };
 
 template <typename S>
-using TileFunction = void (*)(const Multiplied<S> &, const S *, int64_t, S *);
+using TileFunction = void (*)(const Multiplied<S> &, const S *, int64_t);
 
 // Two panels at once where one would leave registers, and the units that multiply, idle.
 constexpr int PAIR_ROWS = TILE_ROWS / 2;

@@ -1,10 +1,12 @@
 // A plan, read from whole numbers and checked: every index is within its table, every width fits its buffer.
 #pragma once
+#include <algorithm>
 #include <deque>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "native_keys.h"
 #include "plan.h"
 
 namespace gatewise {
@@ -64,6 +66,10 @@ class PlanReader {
             buffer.update = next();
             buffer.unit = count(1);
             expect(buffer.width >= 1, "has a buffer of no width");
+            if (buffer.source == Source::chunk)
+                expect(buffer.index >= 0 && buffer.index < plan.n_groups && buffer.update >= 0 &&
+                           buffer.update + buffer.width <= plan.groups[buffer.index],
+                       "has a buffer beyond its group");
             buffers.push_back(buffer);
         }
         auto place = [&](std::vector<int64_t> &table, int64_t index, int64_t b) {
@@ -138,6 +144,15 @@ class PlanReader {
         }
         for (int64_t o = 0; o < pack.n_outputs; o++)
             if (pack.outputs[o] != -1) writable(pack.outputs[o], pack.width);
+        pack.starts = many(pack.n_outputs);
+        int64_t group = -1;
+        for (int64_t o = 0; o < pack.n_outputs; o++) {
+            if (pack.starts[o] == -1) continue;
+            const Buffer &start = buffer(pack.starts[o]);
+            expect(start.source == Source::chunk && start.width == pack.width && (group == -1 || group == start.index),
+                   "adds products to what cannot take them");
+            group = start.index;
+        }
         for (int64_t m = 0; m < pack.n_outputs * pack.n_factors; m++) {
             // port, offset, stride, transposed
             const size_t start = at;
@@ -160,6 +175,7 @@ class PlanReader {
         int64_t first = count(), n_numbers = count();
         expect(size_t(first + n_numbers) <= constants.size(), "names a number that is not there");
         program.numbers = constants.data() + first;
+        program.n_numbers = n_numbers;
         program.n_instructions = count();
         program.instructions = reinterpret_cast<const Instruction *>(many(5 * program.n_instructions));
         expect(program.width >= 1 && program.n_products == products && program.n_products <= program.n_arrays,
@@ -183,6 +199,23 @@ class PlanReader {
                        within(i.b, program.registers) && within(i.c, program.registers);
             expect(fits, "has an instruction that names what is not there");
         }
+        program.native = native(program);
+    }
+
+    // The function that was written for a program, if there is one: for arrays with a number for each unit.
+    int64_t native(const Program &program) const {
+        for (int64_t a = program.n_products; a < program.n_arrays; a++)
+            if (buffer(program.arrays[a]).unit == 0) return -1;
+        for (int64_t k = 0; k < N_NATIVE; k++) {
+            const NativeKey &key = NATIVE_KEYS[k];
+            if (key.n_products == program.n_products && key.n_arrays == program.n_arrays &&
+                key.n_instructions == program.n_instructions && key.n_numbers == program.n_numbers &&
+                std::equal(key.numbers, key.numbers + key.n_numbers, program.numbers) &&
+                std::equal(key.instructions, key.instructions + 5 * key.n_instructions,
+                           reinterpret_cast<const int64_t *>(program.instructions)))
+                return k;
+        }
+        return -1;
     }
 
     void read_row(Row &row) {
@@ -286,6 +319,10 @@ class PlanReader {
         n_streams = count();
         n_parameters = count();
         n_gradients = count();
+        plan.n_groups = count();
+        plan.groups = many(plan.n_groups);
+        for (int64_t g = 0; g < plan.n_groups; g++)
+            expect(plan.groups[g] >= 1 && plan.groups[g] <= int64_t(1) << 40, "has a number out of range");
         read_buffers();
         read_vectors();
         plan.once = read_phase();

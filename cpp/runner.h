@@ -135,7 +135,7 @@ class Runner {
         const int64_t time = frame.time_of(turn);
         for (int64_t b = 0; b < plan.n_buffers; b++) {
             const Place<S> &place = frame.places[b];
-            if (place.time) table[b].data = place.data + (place.slots ? turn % place.slots : time) * place.time;
+            if (place.time) table[b].data = place.data + place.at(turn, time);
         }
         for (int64_t e = 0; e < plan.n_earlier; e++) {
             const int64_t b = plan.earlier[e], before = job.backwards ? time - 1 : time + 1;
@@ -146,8 +146,8 @@ class Runner {
         for (int64_t s = 0; s < plan.n_states; s++) {
             const Buffer &state = plan.buffers[plan.states[s]];
             const Place<S> &place = frame.places[state.update];
-            const int64_t slot = place.slots ? (turn - 1) % place.slots : frame.time_of(turn - 1);
-            table[plan.states[s]] = {place.data + slot * place.time, place.row, plan.buffers[state.update].unit};
+            S *before = place.data + place.at(turn - 1, frame.time_of(turn - 1));
+            table[plan.states[s]] = {before, place.row, plan.buffers[state.update].unit};
         }
     }
 
@@ -260,53 +260,104 @@ class Runner {
         // Few lines: several panels share a block, so that a program's instructions work on as much as they can.
         const int64_t block_lines = lines_of(to - from, BLOCK / panels.side);
         const int64_t together = Frame<S>::most(1, BLOCK / (panels.side * block_lines));
+        const bool goes_straight = !program && one_place(pack);
         multiplied.n_factors = pack.n_factors;
         for (int64_t f = 0; f < pack.n_factors; f++) multiplied.depths[f] = pack.factors[f].width;
         multiplied.panel_out = int64_t(panels.side) * L;
         for (int64_t j = first; j < last; j += together) {
-            const int64_t count = Frame<S>::least(together, last - j);
+            const int64_t count = Frame<S>::least(together, last - j), unit = j * panels.units;
             const int side = int(panels.side * count);  // vectors of an output in the block's lines
-            multiplied.row_out = int64_t(side) * L;
+            const bool straight = goes_straight && (j + count) * panels.units <= pack.width;
             for (int64_t line = from; line < to; line += block_lines) {
                 const int64_t here = Frame<S>::least(block_lines, to - line);
-                block(pack, lines, frame.packed[pack.number] + j * panel_size, panel_size, count, panels, line, here);
+                const S *matrix = frame.packed[pack.number] + j * panel_size;
+                block(pack, lines, matrix, panel_size, count, panels, line, here, unit, straight);
+                if (straight) continue;
                 for (int64_t o = 0; o < pack.n_outputs; o++)
                     if (pack.outputs[o] >= 0)
-                        put(lines.at(pack.outputs[o]), products + o * BLOCK * L, line, here, j * panels.units, side, pack.width);
-                if (program && !execute(*program, lines, line, here, j * panels.units, side, registers, products))
-                    failed = true;
+                        put(lines.at(pack.outputs[o]), products + o * BLOCK * L, line, here, unit, side, pack.width);
+                if (program) perform(*program, lines, line, here, unit, side);
             }
         }
+    }
+
+    template <typename Lines>
+    void perform(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit, int side) {
+        if (program.native >= 0) native(program, lines, line, count, unit, side, products);
+        else if (!execute(program, lines, line, count, unit, side, registers, products)) failed = true;
+    }
+
+    // Whether all results of a pack are parts of one vector, so that tiles can write them where they belong.
+    bool one_place(const Pack &pack) const {
+        const Buffer &first = plan.buffers[pack.outputs[0]];
+        for (int64_t o = 1; o < pack.n_outputs; o++) {
+            const Buffer &other = plan.buffers[pack.outputs[o]];
+            if (first.source != Source::chunk || other.source != Source::chunk || other.index != first.index) return false;
+        }
+        return true;
     }
 
     // The products of a block: of `count` panels and `here` lines.
     template <typename Lines>
     void block(const Pack &pack, const Lines &lines, const S *matrix, int64_t panel_size, int64_t count,
-               const Panels<S> &panels, int64_t line, int64_t here) {
+               const Panels<S> &panels, int64_t line, int64_t here, int64_t unit, bool straight) {
         const int64_t tiles = (here + TILE_ROWS - 1) / TILE_ROWS;
+        int64_t start = -1;  // the first of the buffers to which products are added
+        for (int64_t o = 0; o < pack.n_outputs; o++)
+            if (pack.starts[o] >= 0 && (start < 0 || plan.buffers[pack.starts[o]].update < plan.buffers[start].update))
+                start = pack.starts[o];
         for (int64_t q = 0; q < tiles; q++) {
-            const int64_t start = here * q / tiles, rows = here * (q + 1) / tiles - start;
+            const int64_t top = here * q / tiles, rows = here * (q + 1) / tiles - top;
             for (int64_t f = 0; f < pack.n_factors; f++) {
                 auto at = lines.at(pack.factors[f].buffer);
-                for (int64_t r = 0; r < rows; r++) multiplied.rows[f][r] = at(line + start + r);
+                for (int64_t r = 0; r < rows; r++) multiplied.rows[f][r] = at(line + top + r);
+            }
+            multiplied.starts[0] = nullptr;
+            if (start >= 0) {
+                auto at = lines.at(start);
+                for (int64_t r = 0; r < rows; r++) multiplied.starts[r] = at(line + top + r) + unit;
+            }
+            if (straight) {
+                auto at = lines.at(pack.outputs[0]);
+                for (int64_t r = 0; r < rows; r++) multiplied.outs[r] = at(line + top + r) + unit;
             }
             const S *panel = matrix;
             for (int64_t g0 = 0; g0 < pack.n_outputs; g0 += GROUP) {
                 const int64_t group = Frame<S>::least(GROUP, pack.n_outputs - g0);
                 const int vectors = int(group) * panels.side;
-                for (int v = 0; v < vectors; v++)
-                    multiplied.places[v] = (v / panels.side) * BLOCK * L + (v % panels.side) * L;
-                S *out = products + g0 * BLOCK * L + start * multiplied.row_out;
+                for (int v = 0; v < vectors; v++) {
+                    const int64_t o = g0 + v / panels.side, within = int64_t(v % panels.side) * L;
+                    multiplied.places[v] = straight ? offset(pack.outputs[o], pack.outputs[0]) + within
+                                                    : (v / panels.side) * BLOCK * L + within;
+                    multiplied.start_places[v] = pack.starts[o] < 0 ? -1 : offset(pack.starts[o], start) + within;
+                }
+                if (!straight)
+                    for (int64_t r = 0; r < rows; r++)
+                        multiplied.outs[r] = products + g0 * BLOCK * L + (top + r) * count * multiplied.panel_out;
                 int64_t p = 0;
                 if (rows <= PAIR_ROWS)
-                    for (; p + 2 <= count; p += 2)
-                        tile_of<S>(int(rows), vectors, true)(multiplied, panel + p * panel_size, panel_size,
-                                                             out + p * multiplied.panel_out);
-                for (; p < count; p++)
-                    tile_of<S>(int(rows), vectors, false)(multiplied, panel + p * panel_size, panel_size,
-                                                          out + p * multiplied.panel_out);
+                    for (; p + 2 <= count; p += 2) {
+                        tile_of<S>(int(rows), vectors, true)(multiplied, panel + p * panel_size, panel_size);
+                        ahead(rows, 2);
+                    }
+                for (; p < count; p++) {
+                    tile_of<S>(int(rows), vectors, false)(multiplied, panel + p * panel_size, panel_size);
+                    ahead(rows, 1);
+                }
+                // Back to the first panel, for the outputs that follow.
+                if (g0 + GROUP < pack.n_outputs) ahead(rows, -count);
                 panel += pack.depth * group * panels.units;
             }
+        }
+    }
+
+    // Where a buffer of a group stands, from another of the same group.
+    int64_t offset(int64_t b, int64_t from) const { return b == from ? 0 : plan.buffers[b].update - plan.buffers[from].update; }
+
+    void ahead(int64_t rows, int64_t panels) {
+        for (int64_t r = 0; r < rows; r++) {
+            multiplied.outs[r] += panels * multiplied.panel_out;
+            if (multiplied.starts[0]) multiplied.starts[r] += panels * multiplied.panel_out;
         }
     }
 
@@ -320,8 +371,7 @@ class Runner {
         for (int64_t line = from; line < to; line += block_lines)
             for (int64_t v = first; v < last; v += side) {
                 const int here = int(Frame<S>::least(side, last - v));
-                if (!execute(program, lines, line, Frame<S>::least(block_lines, to - line), v * L, here, registers, products))
-                    failed = true;
+                perform(program, lines, line, Frame<S>::least(block_lines, to - line), v * L, here);
             }
     }
 };

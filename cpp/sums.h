@@ -131,22 +131,30 @@ class Sums {
     }
 
     void add_vector(const Sum &sum, int64_t adjoint, const ChunkLines<S> &lines, int64_t count, int64_t from, int64_t to) const {
-        typedef typename Vec<S>::type V;
         S *gradient = target(sum, 0);
         auto at = lines.at(adjoint);
-        const int64_t unit = lines.unit(adjoint);
         int64_t u = from;
-        for (; unit && u + 4 * L <= to; u += 4 * L) {
-            V total[4];
-            for (int v = 0; v < 4; v++) total[v] = load(gradient + u + v * L);
-            for (int64_t line = 0; line < count; line++) {
-                const S *source = at(line) + u;
-                for (int v = 0; v < 4; v++) total[v] += load(source + v * L);
-            }
-            for (int v = 0; v < 4; v++) store(gradient + u + v * L, total[v]);
+        if (lines.unit(adjoint)) {
+            for (; u + 4 * L <= to; u += 4 * L) add_units<4>(gradient + u, at, count, u);
+            for (; u + L <= to; u += L) add_units<1>(gradient + u, at, count, u);
         }
-        for (; u < to; u++)
-            for (int64_t line = 0; line < count; line++) gradient[u] += at(line)[unit ? u : 0];
+        for (; u < to; u++) {
+            const int64_t unit = lines.unit(adjoint) ? u : 0;
+            S total = gradient[u];
+            for (int64_t line = 0; line < count; line++) total += at(line)[unit];
+            gradient[u] = total;
+        }
+    }
+
+    template <int NV, typename At>
+    static void add_units(S *gradient, At at, int64_t count, int64_t unit) {
+        typename Vec<S>::type total[NV];
+        for (int v = 0; v < NV; v++) total[v] = load(gradient + v * L);
+        for (int64_t line = 0; line < count; line++) {
+            const S *source = at(line) + unit;
+            for (int v = 0; v < NV; v++) total[v] += load(source + v * L);
+        }
+        for (int v = 0; v < NV; v++) store(gradient + v * L, total[v]);
     }
 
     void multiply(int64_t factor, int64_t width, const ChunkLines<S> &lines, int64_t count, int64_t id, int64_t n) const {

@@ -24,23 +24,51 @@ GW_INLINE typename Vec<S>::type splat(S x) {
     return x - typename Vec<S>::type{};
 }
 
+// A product that no sum takes in before it is rounded: so that a value is the same bits wherever it is computed.
+template <typename V>
+GW_INLINE V rounded(V v) {
+#if GW_BYTES == 64
+    asm("" : "+v"(v));
+#elif defined(__x86_64__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+
 typedef Vec<float>::type vf;
 typedef int32_t vi __attribute__((vector_size(GW_BYTES)));
 
 GW_INLINE vf choose(vi condition, vf a, vf b) {
     return (vf)((condition & (vi)a) | (~condition & (vi)b));
 }
-GW_INLINE vf smallest(vf a, vf b) { return choose(a < b, a, b); }
-GW_INLINE vf largest(vf a, vf b) { return choose(a > b, a, b); }
-GW_INLINE vf round_nearest(vf x) {
-    // Adding and taking away 1.5 * 2^23 leaves the nearest whole number, for |x| < 2^22.
-    const vf magic = splat(12582912.0f);
-    return (x + magic) - magic;
+// A bound that lets NaN through: it is neither below nor above.
+GW_INLINE vf at_most(vf x, float bound) {
+    vf b = splat(bound);
+    return b < x ? b : x;
+}
+GW_INLINE vf at_least(vf x, float bound) {
+    vf b = splat(bound);
+    return b > x ? b : x;
 }
 
-// 2^x for x in [-126, 128): a polynomial of degree 6 on [-1/2, 1/2] (Cephes' exp2f), relative error below 2e-7.
+// 1 / x for x between 2^-120 and 2^120.
+GW_INLINE vf reciprocal(vf x) {
+#if GW_BYTES == 64
+    // An estimate of 14 bits and a step of Newton's: a third of the time of a division.
+    vf y = __builtin_ia32_rcp14ps512_mask(x, vf{}, (unsigned short)-1);
+    return y + y * (1.0f - x * y);
+#else
+    return 1.0f / x;
+#endif
+}
+
+// 2^x for x in [-126, 127]: a polynomial of degree 6 on [-1/2, 1/2] (Cephes' exp2f). Adding 1.5 * 2^23 leaves
+// the nearest whole number in the lowest bits, and from there it goes to the exponent.
 GW_INLINE vf exp2_inside(vf x) {
-    vf n = round_nearest(x), r = x - n;
+    const vf magic = splat(12582912.0f);
+    vf shifted = x + magic, r = x - (shifted - magic);
     vf p = splat(1.535336188319500e-4f);
     p = p * r + 1.339887440266574e-3f;
     p = p * r + 9.618437357674640e-3f;
@@ -48,14 +76,14 @@ GW_INLINE vf exp2_inside(vf x) {
     p = p * r + 2.402264791363012e-1f;
     p = p * r + 6.931472028550421e-1f;
     p = p * r + 1.0f;
-    vi e = __builtin_convertvector(n, vi);
-    return p * (vf)((e + 127) << 23);
+    return (vf)((vi)p + ((vi)shifted << 23));
 }
 GW_INLINE vf exp_(vf x) {
     // In two factors, so that results down to the smallest normal number and up to infinity come out.
-    vf y = largest(smallest(x, splat(89.0f)), splat(-104.0f));
+    vf y = at_least(at_most(x, 89.0f), -104.0f);
     // x * log2(e) in two parts: the product's rounding would cost the last digits of large results.
-    vf n = round_nearest(y * 1.44269504088896341f);
+    const vf magic = splat(12582912.0f);
+    vf n = (y * 1.44269504088896341f + magic) - magic;
     vf r = y - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
     vf p = splat(1.9875691500e-4f);
@@ -71,25 +99,26 @@ GW_INLINE vf exp_(vf x) {
     return choose(x != x, x, result);
 }
 GW_INLINE vf sigmoid_(vf x) {
-    vf y = largest(smallest(x, splat(87.0f)), splat(-87.0f));
-    vf result = 1.0f / (1.0f + exp2_inside(y * -1.44269504088896341f));
-    return choose(x != x, x, result);
+    vf y = at_least(at_most(x, 80.0f), -80.0f);
+    vf result = reciprocal(1.0f + exp2_inside(y * -1.44269504088896341f));
+    return choose(x != x, x, result);  // a NaN's own digits would be taken for an exponent
 }
+// A quotient of polynomials in x^2 (coefficients as in Eigen's `generic_fast_tanh_float`), 1 beyond what float can tell.
 GW_INLINE vf tanh_(vf x) {
-    // Near 0, where (e - 1) / (e + 1) cancels, the odd polynomial of Cephes' tanhf.
-    vf z = x * x;
-    vf p = splat(-5.70498872745e-3f);
-    p = p * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    vf near = p * z * x + x;
-    vf y = largest(smallest(x, splat(9.0f)), splat(-9.0f));
-    vf e = exp2_inside(y * 2.88539008177792681f);
-    vf far = 1.0f - 2.0f / (e + 1.0f);
-    vf magnitude = choose(x < 0.0f, -x, x);
-    vf result = choose(magnitude < 0.625f, near, far);
-    return choose(x != x, x, result);
+    vf y = at_least(at_most(x, 7.90531110763549805f), -7.90531110763549805f);
+    vf z = y * y;
+    vf p = splat(-2.76076847742355e-16f);
+    p = p * z + 2.00018790482477e-13f;
+    p = p * z - 8.60467152213735e-11f;
+    p = p * z + 5.12229709037114e-08f;
+    p = p * z + 1.48572235717979e-05f;
+    p = p * z + 6.37261928875436e-04f;
+    p = p * z + 4.89352455891786e-03f;
+    vf q = splat(1.19825839466702e-06f);
+    q = q * z + 1.18534705686654e-04f;
+    q = q * z + 2.26843463243900e-03f;
+    q = q * z + 4.89352518554385e-03f;
+    return y * p * reciprocal(q);
 }
 
 // Functions that are rare in cells, and all of double precision, go lane by lane through the C library.

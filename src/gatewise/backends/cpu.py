@@ -80,9 +80,7 @@ def execute(
     if groups is not None:  # each group's sums are taken from what they read
         schedule = without_sums(schedule)
     made = plan(core, schedule, tuple(sorted(sizes.items())), example.dtype == torch.float64, own_places(parameters))
-    results = {
-        node: example.new_empty(steps, batch, sizes[node.width] if node.width else 1) for node in made.results
-    }
+    results = {node: example.new_empty(steps, batch, sizes[node.width] if node.width else 1) for node in made.results}
     final = {name: torch.empty_like(state, memory_format=torch.contiguous_format) for name, state in states.items()}
     gradients = [
         parameter.new_empty(parameter.shape) if name in made.summed and batch else parameter.new_zeros(parameter.shape)
@@ -103,7 +101,9 @@ def execute(
         found = {name: gradients[k] for k, name in enumerate(parameters) if name in made.summed}
         return Executed(values, final, found)
     over_time = {**given, **results}
-    return Executed(values[:wanted], final, summed(sums, over_time, Constants(parameters, example), shape, sizes, groups))
+    return Executed(
+        values[:wanted], final, summed(sums, over_time, Constants(parameters, example), shape, sizes, groups)
+    )
 
 
 def addresses(

@@ -204,11 +204,16 @@ def _state(tensor: Tensor | None, initial: float | None, width: int, example: Te
     return tensor.data_ptr(), tensor.stride(0)
 
 
-@lru_cache(maxsize=256)
+_vectors: dict[tuple[float, int, torch.dtype], Tensor] = {}
+
+
 def _vector(value: float, width: int, dtype: torch.dtype) -> Tensor:
-    """A number as a vector, which stands for every sequence."""
-    with torch.inference_mode(False):
-        return torch.full((width,), value, dtype=dtype)
+    """A number as a vector, which stands for every sequence; kept for good, since the core is given its address."""
+    found = _vectors.get((value, width, dtype))
+    if found is None:
+        with torch.inference_mode(False):
+            found = _vectors.setdefault((value, width, dtype), torch.full((width,), value, dtype=dtype))
+    return found
 
 
 class LayerScan(torch.autograd.Function):
@@ -342,7 +347,10 @@ def _differentiable(
 ) -> list[Tensor | None]:
     """Gradients that can be differentiated: those of the same computation in torch operations."""
     # Each tensor as one of its own: one that is given twice gets a gradient for each place.
-    own = [tensor.view_as(tensor) if tensor is not None and asked else tensor for tensor, asked in zip(tensors, needed, strict=True)]
+    own = [
+        tensor.view_as(tensor) if tensor is not None and asked else tensor
+        for tensor, asked in zip(tensors, needed, strict=True)
+    ]
     outputs = again(own)
     pairs = [(output, given) for output, given in zip(outputs, gradients, strict=True) if given is not None]
     chosen = [tensor for tensor, asked in zip(own, needed, strict=True) if asked and tensor is not None]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.equations.bytecode import LOAD, OPCODES, STORE, Bytecode, lower
+from gatewise.equations.bytecode import LOAD, OPCODES, STORE, Bytecode, Spelling, lower
 from gatewise.equations.expr import Expr, weights
 from gatewise.equations.schedule import Schedule, Stage
 
@@ -57,6 +57,10 @@ def own_places(names: Iterable[str]) -> Places:
     return tuple((name, ((k, 0),)) for k, name in enumerate(names))
 
 
+# A pointwise program: how many products it reads, how many arrays, its instructions, its numbers.
+Listing = tuple[int, int, tuple[int, ...], tuple[float, ...]]
+
+
 @dataclass
 class _Buffer:
     source: int
@@ -81,6 +85,10 @@ class _Writer:
         self.streams: list[Expr] = []
         self.vectors: list[list[int]] = []
         self.numbers: list[float] = []
+        self.groups: list[int] = []  # widths of the vectors of which chunk buffers are parts
+        self.spelled: dict[Expr, Spelling] = {}
+        self.starts: dict[Expr, Expr] = {}  # products that are added to others, made before the loop
+        self.programs: list[Listing] = []
         self.work = 0
         self.inner = 0
         self.summed: frozenset[str] = frozenset()
@@ -120,21 +128,11 @@ class _Writer:
             "loop": list(schedule.loop),
             "after": part(schedule.after, keep=True),
         }
-        self.home = {node: name for name, stages in self.phases.items() for stage in stages for node in stage.nodes}
-        self.readers: dict[Expr, set[Stage]] = {}
-        for stages in self.phases.values():
-            for stage in stages:
-                for node in stage.nodes:
-                    for arg in node.args:
-                        self.readers.setdefault(arg, set()).add(stage)
         self.leaf_of: dict[Expr, list[Expr]] = {}
         for leaf, update in schedule.carried.values():
             self.leaf_of.setdefault(update, []).append(leaf)
         self.factors = {factor for term in schedule.sums for factor in term.factors}
         wanted = set(schedule.results)
-        self.direct = {node for node in wanted if self.home.get(node) not in (None, "once")}
-        # Values that no stage computes over time, but that are wanted over time: copied in the loop.
-        self.copied = tuple(node for node in schedule.results if node not in self.direct)
         # An update must stand as a vector where it stays for a turn: a state that takes over another's old value, or
         # one number for all units, takes a copy.
         self.held = tuple(
@@ -146,6 +144,112 @@ class _Writer:
         )
         self.results = tuple(dict.fromkeys(schedule.results))
         self.ends = {*wanted, *self.factors, *(update for _, update in schedule.carried.values())}
+        self._move()
+        self._index()
+        self._fold()
+        self._index()
+        self.direct = {node for node in wanted if self.home.get(node) not in (None, "once")}
+        # Values that no stage computes over time, but that are wanted over time: copied in the loop.
+        self.copied = tuple(node for node in schedule.results if node not in self.direct)
+
+    def _index(self) -> None:
+        """Which phase computes each node, and which stages read it."""
+        self.home = {node: name for name, stages in self.phases.items() for stage in stages for node in stage.nodes}
+        self.readers: dict[Expr, set[Stage]] = {}
+        for stages in self.phases.values():
+            for stage in stages:
+                for node in stage.nodes:
+                    start = (self.starts[node],) if node in self.starts else ()
+                    for arg in (*self.operands(node), *start):
+                        self.readers.setdefault(arg, set()).add(stage)
+
+    def operands(self, node: Expr) -> tuple[Expr, ...]:
+        """What a node is computed from."""
+        return self.spelled[node][1] if node in self.spelled else node.args
+
+    def _move(self) -> None:
+        """Into the loop what only its pointwise stages read of pointwise operations before it.
+
+        There it stays in the nearest cache from where it is made to where it is read.
+        """
+        before, loop = self.phases["before"], self.phases["loop"]
+        users: dict[Expr, set[Expr]] = {}
+        for stage in (*before, *loop, *self.phases["after"]):
+            for node in stage.nodes:
+                for arg in node.args:
+                    users.setdefault(arg, set()).add(node)
+        place = {node: k for k, stage in enumerate(loop) if stage.kind == "pointwise" for node in stage.nodes}
+        moved: list[Expr] = []
+        for stage in reversed(before):
+            for node in reversed(stage.nodes if stage.kind == "pointwise" else ()):
+                readers = users.get(node, set())
+                if readers and node not in self.ends and all(reader in place for reader in readers):
+                    place[node] = min(place[reader] for reader in readers)
+                    moved.append(node)
+        gone = set(moved)
+        kept = [replace(stage, nodes=tuple(node for node in stage.nodes if node not in gone)) for stage in before]
+        self.phases["before"] = [stage for stage in kept if stage.nodes]
+        self.phases["loop"] = [
+            replace(stage, nodes=(*(node for node in reversed(moved) if place[node] == k), *stage.nodes))
+            if any(place[node] == k for node in moved)
+            else stage
+            for k, stage in enumerate(loop)
+        ]
+
+    def _fold(self) -> None:
+        """Products to which others are added, made before the loop: those are where the sums begin.
+
+        `(W x + b) + U h` becomes `(W x + U h) + b`, whose first sum is one loop over both vectors.
+        """
+        loop = self.phases["loop"]
+        ahead = {node: pack for s in self.phases["before"] if s.kind == "matmul" for pack in s.packs for node in pack}
+        users: dict[Expr, list[Expr]] = {}
+        for stages in self.phases.values():
+            for stage in stages:
+                for node in stage.nodes:
+                    for arg in node.args:
+                        users.setdefault(arg, []).append(node)
+        gone: set[Expr] = set()
+        for stage, following in zip(loop, loop[1:], strict=False):
+            if stage.kind != "matmul" or following.kind != "pointwise":
+                continue
+            inside = set(following.nodes)
+            for nodes in stage.packs:
+                found: dict[Expr, tuple[Expr, Expr, Expr | None, Expr | None]] = {}
+                for product in nodes:
+                    total = users.get(product, [])
+                    if product in self.ends or len(total) != 1 or total[0].op != "add" or total[0] not in inside:
+                        continue
+                    other = next((arg for arg in total[0].args if arg is not product), product)
+                    if users.get(other) != total or other in self.ends:
+                        continue
+                    if other in ahead:
+                        found[product] = (total[0], other, None, None)
+                    elif other in inside and other.op == "add":
+                        first = next((arg for arg in other.args if arg in ahead), None)
+                        rest = next((arg for arg in other.args if arg is not first), None)
+                        if (
+                            first is not None
+                            and rest is not None
+                            and users.get(first) == [other]
+                            and first not in self.ends
+                        ):
+                            found[product] = (total[0], first, rest, other)
+                # What the products are added to stands in one vector, in the order in which it was made.
+                packs = {ahead[first] for _, first, _, _ in found.values()}
+                if len(packs) != 1 or any(first.width != product.width for product, (_, first, _, _) in found.items()):
+                    continue
+                for product, (total, first, rest, other) in found.items():
+                    self.starts[product] = first
+                    self.spelled[total] = ("detach", (product,)) if rest is None else ("add", (product, rest))
+                    if other is not None:
+                        gone.add(other)
+        self.phases["loop"] = [
+            replace(stage, nodes=tuple(node for node in stage.nodes if node not in gone))
+            if gone & {*stage.nodes}
+            else stage
+            for stage in loop
+        ]
 
     # ------------------------------------------------------------------------------------------------------ buffers
 
@@ -193,7 +297,18 @@ class _Writer:
             return self._add(expr, ONCE, -1, width, unit)
         if expr in self.direct:
             return self._add(expr, RESULT, self.results.index(expr), width, unit)
-        return self._add(expr, CHUNK if self._outlives(expr, home) else TURNS, -1, width, unit)
+        if self._outlives(expr, home):
+            return self._group((expr,))
+        return self._add(expr, TURNS, -1, width, unit)
+
+    def _group(self, nodes: Sequence[Expr]) -> int:
+        """Buffers of a chunk of turns, side by side in one vector; the number of the first."""
+        start = 0
+        for node in nodes:
+            self._add(node, CHUNK, len(self.groups), self.width(node), int(node.width is not None), start)
+            start += self.width(node)
+        self.groups.append(start)
+        return self.number[nodes[0]]
 
     def _outlives(self, expr: Expr, home: str) -> bool:
         """Whether a value is read outside of the loop, or after more than the next turn."""
@@ -217,7 +332,12 @@ class _Writer:
                 leaf in self.factors or self.readers.get(leaf, set()) - set(self.phases["loop"])
                 for leaf in self.leaf_of[update]
             )
-            self._add(("held", update, width), CHUNK if outlives else TURNS, -1, self.sizes[str(width)], 1)
+            size = self.sizes[str(width)]
+            if outlives:
+                self._add(("held", update, width), CHUNK, len(self.groups), size, 1, 0)
+                self.groups.append(size)
+            else:
+                self._add(("held", update, width), TURNS, -1, size, 1)
         for leaf, update in self.schedule.carried.values():
             if (update, leaf.width) in self.held:
                 place = self.number["held", update, leaf.width]
@@ -256,6 +376,10 @@ class _Writer:
         load, store = [OPCODES[LOAD], 0, 0, 0, 0], [OPCODES[STORE], 1, 0, 0, 0]
         return [PROGRAM, width, 1, 0, 2, source, target, 0, 0, 2, *load, *store]
 
+    def written(self) -> dict[str, list[list[int]]]:
+        """The stages of every phase."""
+        return {name: self.stages(name) for name in self.phases}
+
     def stages(self, name: str) -> list[list[int]]:
         """The stages of a phase."""
         stages, found, position = self.phases[name], [], 0
@@ -282,7 +406,8 @@ class _Writer:
                         if width != fused[0].width:
                             found.append([PROGRAM, *self.program(code, ())])
                     elsewhere = {node for node in fused if self._read_elsewhere(node, following)}
-                    elsewhere |= {arg for node in following.nodes if node.width != fused[0].width for arg in node.args}
+                    others = [node for node in following.nodes if node.width != fused[0].width]
+                    elsewhere |= {arg for node in others for arg in self.operands(node)}
                     found.append(
                         [
                             FUSED,
@@ -301,9 +426,9 @@ class _Writer:
         order = sorted(dict.fromkeys(node.width for node in stage.nodes), key=lambda width: width is not None)
         for width in order:
             nodes = tuple(node for node in stage.nodes if node.width == width)
-            others = {arg for node in stage.nodes if node.width != width for arg in node.args}
+            others = {arg for node in stage.nodes if node.width != width for arg in self.operands(node)}
             others |= {node for node in nodes if self._read_elsewhere(node, stage)}
-            code = lower(Stage("pointwise", nodes), others)
+            code = lower(Stage("pointwise", nodes), others, self.spelled)
             if code.outputs:
                 found[width] = code
         return found
@@ -316,9 +441,16 @@ class _Writer:
         self.work += work
         self.inner += work if phase == "loop" else 0
         factors = [
-            value for operand, depth in zip(nodes[0].args, depths, strict=True) for value in (self.operand(operand), depth)
+            value
+            for operand, depth in zip(nodes[0].args, depths, strict=True)
+            for value in (self.operand(operand), depth)
         ]
+        fresh = [node for node in nodes if node in stored and node not in self.number and node not in self.direct]
+        together = [node for node in fresh if self._outlives(node, self.home[node])]
+        if phase != "once" and len(together) > 1:
+            self._group(together)
         outputs = [self.buffer(node) if node in stored else -1 for node in nodes]
+        starts = [self.buffer(self.starts[node]) if node in self.starts else -1 for node in nodes]
         matrices: list[int] = []
         for node in nodes:
             transposed = int(node.op == "matmul_t")
@@ -326,7 +458,7 @@ class _Writer:
                 ((port, row),) = self.places[name]
                 columns = width if transposed else depth
                 matrices += [port, row * columns, columns, transposed]
-        return [width, len(depths), *factors, len(nodes), *outputs, *matrices]
+        return [width, len(depths), *factors, len(nodes), *outputs, *starts, *matrices]
 
     def operand(self, expr: Expr) -> int:
         """The buffer of an operand of a product: a vector, also of a number."""
@@ -346,6 +478,7 @@ class _Writer:
             elif instruction.op == STORE:
                 target = stored[code.outputs[target - len(code.inputs)]]
             listing += [opcode, target, *operands]
+        self.programs.append((len(products), len(arrays), tuple(listing), code.numbers))
         first = len(self.numbers)
         self.numbers.extend(code.numbers)
         buffers = [-1] * len(products) + [self.buffer(expr) for expr in arrays[len(products) :]]
@@ -395,6 +528,16 @@ def without_sums(schedule: Schedule) -> Schedule:
     return replace(schedule, results=(*schedule.results, *dict.fromkeys(factors)), sums=())
 
 
+def programs(
+    schedule: Schedule, sizes: Mapping[str, int], places: Places, earlier: Mapping[Expr, tuple[Expr, Expr]]
+) -> list[Listing]:
+    """The pointwise programs of a plan."""
+    writer = _Writer(schedule, sizes, places, earlier)
+    writer.carry()
+    writer.written()
+    return writer.programs
+
+
 @lru_cache(maxsize=1024)
 def plan(
     core: Any,
@@ -417,11 +560,12 @@ def plan(
     """
     writer = _Writer(schedule, dict(sizes), places, dict(earlier))
     writer.carry()
-    phases = {name: writer.stages(name) for name in writer.phases}
+    phases = writer.written()
     phases["loop"] += [*writer.copies(), *writer.holds()]
     sums = writer.sums()
     ports = max((port for _, parts in places for port, _ in parts), default=-1) + 1
-    ints: list[int] = [len(writer.streams), ports, ports if sums else 0, len(writer.buffers)]
+    ints: list[int] = [len(writer.streams), ports, ports if sums else 0, len(writer.groups), *writer.groups]
+    ints.append(len(writer.buffers))
     for buffer in writer.buffers:
         ints += [buffer.source, buffer.index, buffer.width, buffer.update, buffer.unit]
     for group in (writer.vectors, *(phases[name] for name in ("once", "before", "loop", "after")), sums):

@@ -80,7 +80,11 @@ class Compiled:
             states = {
                 name: example.new_full((batch, width), float(initial or 0)) if value is None else value
                 for name, value, initial, width in zip(
-                    prepared.states, mine[len(names) + len(self.stored) :], scans.initial, scans.state_widths, strict=True
+                    prepared.states,
+                    mine[len(names) + len(self.stored) :],
+                    scans.initial,
+                    scans.state_widths,
+                    strict=True,
                 )
             }
             parameters = self.unpack({name: value for name, value in weights.items() if value is not None})
@@ -159,5 +163,3 @@ def _unit_stride(tensor: Tensor) -> Tensor:
 
 def _contiguous(tensor: Tensor) -> Tensor:
     return tensor if tensor.is_contiguous() else tensor.contiguous()
-
-

@@ -1,0 +1,1401 @@
+// Written by `python -m gatewise.backends.native cpp`: not to be changed by hand.
+// Included by level.cpp only, inside the level's namespace.
+#pragma once
+
+template <typename S, typename Lines>
+void native_0(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a4 + s);
+            const V v2 = v0 + v1;
+            const V v3 = Functions<S>::sigmoid(v2);
+            const V v4 = load(p + 1 * BLOCK * L + s);
+            const V v5 = read(a5 + s);
+            const V v6 = v4 + v5;
+            const V v7 = Functions<S>::sigmoid(v6);
+            const V v8 = load(p + 2 * BLOCK * L + s);
+            const V v9 = read(a6 + s);
+            const V v10 = v8 + v9;
+            const V v11 = rounded(Functions<S>::tanh(v10));
+            const V v12 = load(p + 3 * BLOCK * L + s);
+            const V v13 = read(a7 + s);
+            const V v14 = v12 + v13;
+            const V v15 = Functions<S>::sigmoid(v14);
+            const V v16 = read(a8 + s);
+            const V v17 = rounded(v7 * v16);
+            const V v18 = rounded(v3 * v11);
+            const V v19 = v17 + v18;
+            write(a9 + s, v19);
+            const V v20 = rounded(Functions<S>::tanh(v19));
+            const V v21 = rounded(v15 * v20);
+            write(a10 + s, v21);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_1(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    const auto at13 = lines.at(program.arrays[13]);
+    const auto at14 = lines.at(program.arrays[14]);
+    const auto at15 = lines.at(program.arrays[15]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        S *const a13 = at13(line + r) + unit;
+        S *const a14 = at14(line + r) + unit;
+        S *const a15 = at15(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a4 + s);
+            const V v2 = v0 + v1;
+            const V v3 = Functions<S>::sigmoid(v2);
+            write(a9 + s, v3);
+            const V v4 = load(p + 1 * BLOCK * L + s);
+            const V v5 = read(a5 + s);
+            const V v6 = v4 + v5;
+            const V v7 = Functions<S>::sigmoid(v6);
+            write(a10 + s, v7);
+            const V v8 = load(p + 2 * BLOCK * L + s);
+            const V v9 = read(a6 + s);
+            const V v10 = v8 + v9;
+            const V v11 = rounded(Functions<S>::tanh(v10));
+            write(a11 + s, v11);
+            const V v12 = load(p + 3 * BLOCK * L + s);
+            const V v13 = read(a7 + s);
+            const V v14 = v12 + v13;
+            const V v15 = Functions<S>::sigmoid(v14);
+            write(a12 + s, v15);
+            const V v16 = read(a8 + s);
+            const V v17 = rounded(v7 * v16);
+            const V v18 = rounded(v3 * v11);
+            const V v19 = v17 + v18;
+            write(a13 + s, v19);
+            const V v20 = rounded(Functions<S>::tanh(v19));
+            write(a14 + s, v20);
+            const V v21 = rounded(v15 * v20);
+            write(a15 + s, v21);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_2(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    const auto at13 = lines.at(program.arrays[13]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        S *const a13 = at13(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a0 + s);
+            const V v1 = rounded(v0 * v0);
+            const V v2 = splat(S(1.0));
+            const V v3 = v2 - v1;
+            const V v4 = read(a1 + s);
+            const V v5 = rounded(v4 * v4);
+            const V v6 = v2 - v5;
+            const V v7 = read(a2 + s);
+            const V v8 = v2 - v7;
+            const V v9 = rounded(v7 * v8);
+            const V v10 = read(a3 + s);
+            const V v11 = v2 - v10;
+            const V v12 = rounded(v10 * v11);
+            const V v13 = read(a4 + s);
+            const V v14 = v2 - v13;
+            const V v15 = rounded(v13 * v14);
+            const V v16 = read(a5 + s);
+            const V v17 = read(a6 + s);
+            const V v18 = v16 + v17;
+            const V v19 = rounded(v18 * v13);
+            const V v20 = rounded(v19 * v3);
+            const V v21 = read(a7 + s);
+            const V v22 = v21 + v20;
+            const V v23 = rounded(v22 * v7);
+            const V v24 = rounded(v23 * v6);
+            write(a9 + s, v24);
+            const V v25 = rounded(v22 * v4);
+            const V v26 = rounded(v25 * v9);
+            write(a10 + s, v26);
+            const V v27 = read(a8 + s);
+            const V v28 = rounded(v22 * v27);
+            const V v29 = rounded(v28 * v12);
+            write(a11 + s, v29);
+            const V v30 = rounded(v18 * v0);
+            const V v31 = rounded(v30 * v15);
+            write(a12 + s, v31);
+            const V v32 = rounded(v22 * v10);
+            write(a13 + s, v32);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_3(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = Functions<S>::sigmoid(v1);
+            const V v3 = load(p + 1 * BLOCK * L + s);
+            const V v4 = v3;
+            const V v5 = Functions<S>::sigmoid(v4);
+            const V v6 = load(p + 2 * BLOCK * L + s);
+            const V v7 = v6;
+            const V v8 = rounded(Functions<S>::tanh(v7));
+            const V v9 = load(p + 3 * BLOCK * L + s);
+            const V v10 = v9;
+            const V v11 = Functions<S>::sigmoid(v10);
+            const V v12 = read(a4 + s);
+            const V v13 = rounded(v5 * v12);
+            const V v14 = rounded(v2 * v8);
+            const V v15 = v13 + v14;
+            write(a5 + s, v15);
+            const V v16 = rounded(Functions<S>::tanh(v15));
+            const V v17 = rounded(v11 * v16);
+            write(a6 + s, v17);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_4(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = Functions<S>::sigmoid(v1);
+            write(a5 + s, v2);
+            const V v3 = load(p + 1 * BLOCK * L + s);
+            const V v4 = v3;
+            const V v5 = Functions<S>::sigmoid(v4);
+            write(a6 + s, v5);
+            const V v6 = load(p + 2 * BLOCK * L + s);
+            const V v7 = v6;
+            const V v8 = rounded(Functions<S>::tanh(v7));
+            write(a7 + s, v8);
+            const V v9 = load(p + 3 * BLOCK * L + s);
+            const V v10 = v9;
+            const V v11 = Functions<S>::sigmoid(v10);
+            write(a8 + s, v11);
+            const V v12 = read(a4 + s);
+            const V v13 = rounded(v5 * v12);
+            const V v14 = rounded(v2 * v8);
+            const V v15 = v13 + v14;
+            write(a9 + s, v15);
+            const V v16 = rounded(Functions<S>::tanh(v15));
+            write(a10 + s, v16);
+            const V v17 = rounded(v11 * v16);
+            write(a11 + s, v17);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_5(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    const auto at13 = lines.at(program.arrays[13]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        S *const a13 = at13(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a4 + s);
+            const V v2 = v0 + v1;
+            const V v3 = read(a5 + s);
+            const V v4 = read(a6 + s);
+            const V v5 = rounded(v3 * v4);
+            const V v6 = v2 + v5;
+            const V v7 = Functions<S>::sigmoid(v6);
+            const V v8 = load(p + 1 * BLOCK * L + s);
+            const V v9 = read(a7 + s);
+            const V v10 = v8 + v9;
+            const V v11 = read(a8 + s);
+            const V v12 = rounded(v11 * v4);
+            const V v13 = v10 + v12;
+            const V v14 = Functions<S>::sigmoid(v13);
+            const V v15 = load(p + 2 * BLOCK * L + s);
+            const V v16 = read(a9 + s);
+            const V v17 = v15 + v16;
+            const V v18 = rounded(Functions<S>::tanh(v17));
+            const V v19 = load(p + 3 * BLOCK * L + s);
+            const V v20 = read(a10 + s);
+            const V v21 = v19 + v20;
+            const V v22 = rounded(v14 * v4);
+            const V v23 = rounded(v7 * v18);
+            const V v24 = v22 + v23;
+            write(a12 + s, v24);
+            const V v25 = read(a11 + s);
+            const V v26 = rounded(v25 * v24);
+            const V v27 = v21 + v26;
+            const V v28 = Functions<S>::sigmoid(v27);
+            const V v29 = rounded(Functions<S>::tanh(v24));
+            const V v30 = rounded(v28 * v29);
+            write(a13 + s, v30);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_6(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    const auto at13 = lines.at(program.arrays[13]);
+    const auto at14 = lines.at(program.arrays[14]);
+    const auto at15 = lines.at(program.arrays[15]);
+    const auto at16 = lines.at(program.arrays[16]);
+    const auto at17 = lines.at(program.arrays[17]);
+    const auto at18 = lines.at(program.arrays[18]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        S *const a13 = at13(line + r) + unit;
+        S *const a14 = at14(line + r) + unit;
+        S *const a15 = at15(line + r) + unit;
+        S *const a16 = at16(line + r) + unit;
+        S *const a17 = at17(line + r) + unit;
+        S *const a18 = at18(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a4 + s);
+            const V v2 = v0 + v1;
+            const V v3 = read(a5 + s);
+            const V v4 = read(a6 + s);
+            const V v5 = rounded(v3 * v4);
+            const V v6 = v2 + v5;
+            const V v7 = Functions<S>::sigmoid(v6);
+            write(a12 + s, v7);
+            const V v8 = load(p + 1 * BLOCK * L + s);
+            const V v9 = read(a7 + s);
+            const V v10 = v8 + v9;
+            const V v11 = read(a8 + s);
+            const V v12 = rounded(v11 * v4);
+            const V v13 = v10 + v12;
+            const V v14 = Functions<S>::sigmoid(v13);
+            write(a13 + s, v14);
+            const V v15 = load(p + 2 * BLOCK * L + s);
+            const V v16 = read(a9 + s);
+            const V v17 = v15 + v16;
+            const V v18 = rounded(Functions<S>::tanh(v17));
+            write(a14 + s, v18);
+            const V v19 = load(p + 3 * BLOCK * L + s);
+            const V v20 = read(a10 + s);
+            const V v21 = v19 + v20;
+            const V v22 = rounded(v14 * v4);
+            const V v23 = rounded(v7 * v18);
+            const V v24 = v22 + v23;
+            write(a15 + s, v24);
+            const V v25 = read(a11 + s);
+            const V v26 = rounded(v25 * v24);
+            const V v27 = v21 + v26;
+            const V v28 = Functions<S>::sigmoid(v27);
+            write(a16 + s, v28);
+            const V v29 = rounded(Functions<S>::tanh(v24));
+            write(a17 + s, v29);
+            const V v30 = rounded(v28 * v29);
+            write(a18 + s, v30);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_7(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    const auto at13 = lines.at(program.arrays[13]);
+    const auto at14 = lines.at(program.arrays[14]);
+    const auto at15 = lines.at(program.arrays[15]);
+    const auto at16 = lines.at(program.arrays[16]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        S *const a13 = at13(line + r) + unit;
+        S *const a14 = at14(line + r) + unit;
+        S *const a15 = at15(line + r) + unit;
+        S *const a16 = at16(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a0 + s);
+            const V v1 = rounded(v0 * v0);
+            const V v2 = splat(S(1.0));
+            const V v3 = v2 - v1;
+            const V v4 = read(a1 + s);
+            const V v5 = v2 - v4;
+            const V v6 = rounded(v4 * v5);
+            const V v7 = read(a2 + s);
+            const V v8 = rounded(v7 * v7);
+            const V v9 = v2 - v8;
+            const V v10 = read(a3 + s);
+            const V v11 = v2 - v10;
+            const V v12 = rounded(v10 * v11);
+            const V v13 = read(a4 + s);
+            const V v14 = v2 - v13;
+            const V v15 = rounded(v13 * v14);
+            const V v16 = read(a5 + s);
+            const V v17 = read(a6 + s);
+            const V v18 = v16 + v17;
+            const V v19 = rounded(v18 * v4);
+            const V v20 = rounded(v19 * v3);
+            const V v21 = read(a7 + s);
+            const V v22 = v21 + v20;
+            const V v23 = rounded(v18 * v0);
+            const V v24 = rounded(v23 * v6);
+            write(a12 + s, v24);
+            const V v25 = read(a8 + s);
+            const V v26 = rounded(v24 * v25);
+            const V v27 = v22 + v26;
+            const V v28 = rounded(v27 * v10);
+            const V v29 = rounded(v28 * v9);
+            write(a13 + s, v29);
+            const V v30 = rounded(v27 * v7);
+            const V v31 = rounded(v30 * v12);
+            write(a14 + s, v31);
+            const V v32 = read(a9 + s);
+            const V v33 = rounded(v27 * v32);
+            const V v34 = rounded(v33 * v15);
+            write(a15 + s, v34);
+            const V v35 = read(a10 + s);
+            const V v36 = rounded(v31 * v35);
+            const V v37 = rounded(v27 * v13);
+            const V v38 = v36 + v37;
+            const V v39 = read(a11 + s);
+            const V v40 = rounded(v34 * v39);
+            const V v41 = v38 + v40;
+            write(a16 + s, v41);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_8(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a0 + s);
+            const V v1 = read(a1 + s);
+            const V v2 = rounded(v0 * v1);
+            write(a5 + s, v2);
+            const V v3 = read(a2 + s);
+            const V v4 = rounded(v3 * v1);
+            write(a6 + s, v4);
+            const V v5 = read(a3 + s);
+            const V v6 = read(a4 + s);
+            const V v7 = rounded(v5 * v6);
+            write(a7 + s, v7);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_9(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = read(a4 + s);
+            const V v3 = read(a5 + s);
+            const V v4 = rounded(v2 * v3);
+            const V v5 = v1 + v4;
+            const V v6 = Functions<S>::sigmoid(v5);
+            const V v7 = load(p + 1 * BLOCK * L + s);
+            const V v8 = v7;
+            const V v9 = read(a6 + s);
+            const V v10 = rounded(v9 * v3);
+            const V v11 = v8 + v10;
+            const V v12 = Functions<S>::sigmoid(v11);
+            const V v13 = load(p + 2 * BLOCK * L + s);
+            const V v14 = v13;
+            const V v15 = rounded(Functions<S>::tanh(v14));
+            const V v16 = load(p + 3 * BLOCK * L + s);
+            const V v17 = v16;
+            const V v18 = rounded(v12 * v3);
+            const V v19 = rounded(v6 * v15);
+            const V v20 = v18 + v19;
+            write(a8 + s, v20);
+            const V v21 = read(a7 + s);
+            const V v22 = rounded(v21 * v20);
+            const V v23 = v17 + v22;
+            const V v24 = Functions<S>::sigmoid(v23);
+            const V v25 = rounded(Functions<S>::tanh(v20));
+            const V v26 = rounded(v24 * v25);
+            write(a9 + s, v26);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_10(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    const auto at13 = lines.at(program.arrays[13]);
+    const auto at14 = lines.at(program.arrays[14]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        S *const a13 = at13(line + r) + unit;
+        S *const a14 = at14(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = read(a4 + s);
+            const V v3 = read(a5 + s);
+            const V v4 = rounded(v2 * v3);
+            const V v5 = v1 + v4;
+            const V v6 = Functions<S>::sigmoid(v5);
+            write(a8 + s, v6);
+            const V v7 = load(p + 1 * BLOCK * L + s);
+            const V v8 = v7;
+            const V v9 = read(a6 + s);
+            const V v10 = rounded(v9 * v3);
+            const V v11 = v8 + v10;
+            const V v12 = Functions<S>::sigmoid(v11);
+            write(a9 + s, v12);
+            const V v13 = load(p + 2 * BLOCK * L + s);
+            const V v14 = v13;
+            const V v15 = rounded(Functions<S>::tanh(v14));
+            write(a10 + s, v15);
+            const V v16 = load(p + 3 * BLOCK * L + s);
+            const V v17 = v16;
+            const V v18 = rounded(v12 * v3);
+            const V v19 = rounded(v6 * v15);
+            const V v20 = v18 + v19;
+            write(a11 + s, v20);
+            const V v21 = read(a7 + s);
+            const V v22 = rounded(v21 * v20);
+            const V v23 = v17 + v22;
+            const V v24 = Functions<S>::sigmoid(v23);
+            write(a12 + s, v24);
+            const V v25 = rounded(Functions<S>::tanh(v20));
+            write(a13 + s, v25);
+            const V v26 = rounded(v24 * v25);
+            write(a14 + s, v26);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_11(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a3 + s);
+            const V v2 = v0 + v1;
+            const V v3 = Functions<S>::sigmoid(v2);
+            const V v4 = splat(S(1.0));
+            const V v5 = v4 - v3;
+            const V v6 = load(p + 1 * BLOCK * L + s);
+            const V v7 = read(a4 + s);
+            const V v8 = v6 + v7;
+            const V v9 = rounded(Functions<S>::tanh(v8));
+            const V v10 = load(p + 2 * BLOCK * L + s);
+            const V v11 = read(a5 + s);
+            const V v12 = v10 + v11;
+            const V v13 = Functions<S>::sigmoid(v12);
+            const V v14 = read(a6 + s);
+            const V v15 = rounded(v5 * v14);
+            const V v16 = rounded(v3 * v9);
+            const V v17 = v15 + v16;
+            write(a7 + s, v17);
+            const V v18 = rounded(Functions<S>::tanh(v17));
+            const V v19 = rounded(v13 * v18);
+            write(a8 + s, v19);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_12(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a3 + s);
+            const V v2 = v0 + v1;
+            const V v3 = Functions<S>::sigmoid(v2);
+            write(a7 + s, v3);
+            const V v4 = splat(S(1.0));
+            const V v5 = v4 - v3;
+            const V v6 = load(p + 1 * BLOCK * L + s);
+            const V v7 = read(a4 + s);
+            const V v8 = v6 + v7;
+            const V v9 = rounded(Functions<S>::tanh(v8));
+            write(a8 + s, v9);
+            const V v10 = load(p + 2 * BLOCK * L + s);
+            const V v11 = read(a5 + s);
+            const V v12 = v10 + v11;
+            const V v13 = Functions<S>::sigmoid(v12);
+            write(a9 + s, v13);
+            const V v14 = read(a6 + s);
+            const V v15 = rounded(v5 * v14);
+            const V v16 = rounded(v3 * v9);
+            const V v17 = v15 + v16;
+            write(a10 + s, v17);
+            const V v18 = rounded(Functions<S>::tanh(v17));
+            write(a11 + s, v18);
+            const V v19 = rounded(v13 * v18);
+            write(a12 + s, v19);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_13(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a0 + s);
+            const V v1 = rounded(v0 * v0);
+            const V v2 = splat(S(1.0));
+            const V v3 = v2 - v1;
+            const V v4 = read(a1 + s);
+            const V v5 = rounded(v4 * v4);
+            const V v6 = v2 - v5;
+            const V v7 = read(a2 + s);
+            const V v8 = v2 - v7;
+            const V v9 = rounded(v7 * v8);
+            const V v10 = read(a3 + s);
+            const V v11 = v2 - v10;
+            const V v12 = rounded(v10 * v11);
+            const V v13 = read(a4 + s);
+            const V v14 = read(a5 + s);
+            const V v15 = v13 + v14;
+            const V v16 = rounded(v15 * v10);
+            const V v17 = rounded(v16 * v3);
+            const V v18 = read(a6 + s);
+            const V v19 = v18 + v17;
+            const V v20 = rounded(v19 * v7);
+            const V v21 = rounded(v20 * v6);
+            write(a8 + s, v21);
+            const V v22 = rounded(v19 * v4);
+            const V v23 = read(a7 + s);
+            const V v24 = rounded(v19 * v23);
+            const V v25 = v22 - v24;
+            const V v26 = rounded(v25 * v9);
+            write(a9 + s, v26);
+            const V v27 = rounded(v15 * v0);
+            const V v28 = rounded(v27 * v12);
+            write(a10 + s, v28);
+            const V v29 = rounded(v19 * v8);
+            write(a11 + s, v29);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_14(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = Functions<S>::sigmoid(v1);
+            const V v3 = splat(S(1.0));
+            const V v4 = v3 - v2;
+            const V v5 = load(p + 1 * BLOCK * L + s);
+            const V v6 = v5;
+            const V v7 = rounded(Functions<S>::tanh(v6));
+            const V v8 = load(p + 2 * BLOCK * L + s);
+            const V v9 = v8;
+            const V v10 = Functions<S>::sigmoid(v9);
+            const V v11 = read(a3 + s);
+            const V v12 = rounded(v4 * v11);
+            const V v13 = rounded(v2 * v7);
+            const V v14 = v12 + v13;
+            write(a4 + s, v14);
+            const V v15 = rounded(Functions<S>::tanh(v14));
+            const V v16 = rounded(v10 * v15);
+            write(a5 + s, v16);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_15(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = Functions<S>::sigmoid(v1);
+            write(a4 + s, v2);
+            const V v3 = splat(S(1.0));
+            const V v4 = v3 - v2;
+            const V v5 = load(p + 1 * BLOCK * L + s);
+            const V v6 = v5;
+            const V v7 = rounded(Functions<S>::tanh(v6));
+            write(a5 + s, v7);
+            const V v8 = load(p + 2 * BLOCK * L + s);
+            const V v9 = v8;
+            const V v10 = Functions<S>::sigmoid(v9);
+            write(a6 + s, v10);
+            const V v11 = read(a3 + s);
+            const V v12 = rounded(v4 * v11);
+            const V v13 = rounded(v2 * v7);
+            const V v14 = v12 + v13;
+            write(a7 + s, v14);
+            const V v15 = rounded(Functions<S>::tanh(v14));
+            write(a8 + s, v15);
+            const V v16 = rounded(v10 * v15);
+            write(a9 + s, v16);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_16(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a3 + s);
+            const V v1 = read(a4 + s);
+            const V v2 = v0 + v1;
+            const V v3 = load(p + 0 * BLOCK * L + s);
+            const V v4 = read(a5 + s);
+            const V v5 = v3 + v4;
+            const V v6 = Functions<S>::sigmoid(v5);
+            const V v7 = load(p + 1 * BLOCK * L + s);
+            const V v8 = read(a6 + s);
+            const V v9 = v7 + v8;
+            const V v10 = Functions<S>::sigmoid(v9);
+            const V v11 = load(p + 2 * BLOCK * L + s);
+            const V v12 = read(a7 + s);
+            const V v13 = v11 + v12;
+            const V v14 = rounded(v6 * v13);
+            const V v15 = v2 + v14;
+            const V v16 = rounded(Functions<S>::tanh(v15));
+            const V v17 = splat(S(1.0));
+            const V v18 = v17 - v10;
+            const V v19 = rounded(v18 * v16);
+            const V v20 = read(a8 + s);
+            const V v21 = rounded(v10 * v20);
+            const V v22 = v19 + v21;
+            write(a9 + s, v22);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_17(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a3 + s);
+            const V v1 = read(a4 + s);
+            const V v2 = v0 + v1;
+            const V v3 = load(p + 0 * BLOCK * L + s);
+            const V v4 = read(a5 + s);
+            const V v5 = v3 + v4;
+            const V v6 = Functions<S>::sigmoid(v5);
+            write(a9 + s, v6);
+            const V v7 = load(p + 1 * BLOCK * L + s);
+            const V v8 = read(a6 + s);
+            const V v9 = v7 + v8;
+            const V v10 = Functions<S>::sigmoid(v9);
+            write(a10 + s, v10);
+            const V v11 = load(p + 2 * BLOCK * L + s);
+            const V v12 = read(a7 + s);
+            const V v13 = v11 + v12;
+            const V v14 = rounded(v6 * v13);
+            const V v15 = v2 + v14;
+            const V v16 = rounded(Functions<S>::tanh(v15));
+            write(a11 + s, v16);
+            const V v17 = splat(S(1.0));
+            const V v18 = v17 - v10;
+            const V v19 = rounded(v18 * v16);
+            const V v20 = read(a8 + s);
+            const V v21 = rounded(v10 * v20);
+            const V v22 = v19 + v21;
+            write(a12 + s, v22);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_18(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    const auto at12 = lines.at(program.arrays[12]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        S *const a12 = at12(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = splat(S(1.0));
+            const V v1 = read(a0 + s);
+            const V v2 = v0 - v1;
+            const V v3 = read(a1 + s);
+            const V v4 = rounded(v3 * v3);
+            const V v5 = v0 - v4;
+            const V v6 = read(a2 + s);
+            const V v7 = read(a3 + s);
+            const V v8 = v6 + v7;
+            const V v9 = read(a4 + s);
+            const V v10 = v0 - v9;
+            const V v11 = rounded(v9 * v10);
+            const V v12 = rounded(v1 * v2);
+            const V v13 = read(a5 + s);
+            const V v14 = read(a6 + s);
+            const V v15 = v13 + v14;
+            write(a8 + s, v15);
+            const V v16 = rounded(v15 * v2);
+            const V v17 = rounded(v16 * v5);
+            write(a9 + s, v17);
+            const V v18 = rounded(v17 * v9);
+            write(a10 + s, v18);
+            const V v19 = rounded(v17 * v8);
+            const V v20 = rounded(v19 * v11);
+            write(a11 + s, v20);
+            const V v21 = read(a7 + s);
+            const V v22 = rounded(v15 * v21);
+            const V v23 = rounded(v15 * v3);
+            const V v24 = v22 - v23;
+            const V v25 = rounded(v24 * v12);
+            write(a12 + s, v25);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_19(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a1 + s);
+            const V v1 = read(a2 + s);
+            const V v2 = rounded(v0 * v1);
+            const V v3 = load(p + 0 * BLOCK * L + s);
+            const V v4 = v2 + v3;
+            write(a3 + s, v4);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_20(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = Functions<S>::sigmoid(v1);
+            const V v3 = load(p + 1 * BLOCK * L + s);
+            const V v4 = v3;
+            const V v5 = Functions<S>::sigmoid(v4);
+            const V v6 = load(p + 2 * BLOCK * L + s);
+            const V v7 = rounded(v2 * v6);
+            const V v8 = read(a3 + s);
+            const V v9 = v8 + v7;
+            const V v10 = rounded(Functions<S>::tanh(v9));
+            const V v11 = splat(S(1.0));
+            const V v12 = v11 - v5;
+            const V v13 = rounded(v12 * v10);
+            const V v14 = read(a4 + s);
+            const V v15 = rounded(v5 * v14);
+            const V v16 = v13 + v15;
+            write(a5 + s, v16);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_21(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = v0;
+            const V v2 = Functions<S>::sigmoid(v1);
+            write(a5 + s, v2);
+            const V v3 = load(p + 1 * BLOCK * L + s);
+            const V v4 = v3;
+            const V v5 = Functions<S>::sigmoid(v4);
+            write(a6 + s, v5);
+            const V v6 = load(p + 2 * BLOCK * L + s);
+            const V v7 = rounded(v2 * v6);
+            const V v8 = read(a3 + s);
+            const V v9 = v8 + v7;
+            const V v10 = rounded(Functions<S>::tanh(v9));
+            write(a7 + s, v10);
+            const V v11 = splat(S(1.0));
+            const V v12 = v11 - v5;
+            const V v13 = rounded(v12 * v10);
+            const V v14 = read(a4 + s);
+            const V v15 = rounded(v5 * v14);
+            const V v16 = v13 + v15;
+            write(a8 + s, v16);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_22(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    const auto at4 = lines.at(program.arrays[4]);
+    const auto at5 = lines.at(program.arrays[5]);
+    const auto at6 = lines.at(program.arrays[6]);
+    const auto at7 = lines.at(program.arrays[7]);
+    const auto at8 = lines.at(program.arrays[8]);
+    const auto at9 = lines.at(program.arrays[9]);
+    const auto at10 = lines.at(program.arrays[10]);
+    const auto at11 = lines.at(program.arrays[11]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        S *const a4 = at4(line + r) + unit;
+        S *const a5 = at5(line + r) + unit;
+        S *const a6 = at6(line + r) + unit;
+        S *const a7 = at7(line + r) + unit;
+        S *const a8 = at8(line + r) + unit;
+        S *const a9 = at9(line + r) + unit;
+        S *const a10 = at10(line + r) + unit;
+        S *const a11 = at11(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = splat(S(1.0));
+            const V v1 = read(a0 + s);
+            const V v2 = v0 - v1;
+            const V v3 = read(a1 + s);
+            const V v4 = rounded(v3 * v3);
+            const V v5 = v0 - v4;
+            const V v6 = read(a2 + s);
+            const V v7 = v0 - v6;
+            const V v8 = rounded(v6 * v7);
+            const V v9 = rounded(v1 * v2);
+            const V v10 = read(a3 + s);
+            const V v11 = read(a4 + s);
+            const V v12 = v10 + v11;
+            write(a7 + s, v12);
+            const V v13 = rounded(v12 * v2);
+            const V v14 = rounded(v13 * v5);
+            write(a8 + s, v14);
+            const V v15 = rounded(v14 * v6);
+            write(a9 + s, v15);
+            const V v16 = read(a5 + s);
+            const V v17 = rounded(v14 * v16);
+            const V v18 = rounded(v17 * v8);
+            write(a10 + s, v18);
+            const V v19 = read(a6 + s);
+            const V v20 = rounded(v12 * v19);
+            const V v21 = rounded(v12 * v3);
+            const V v22 = v20 - v21;
+            const V v23 = rounded(v22 * v9);
+            write(a11 + s, v23);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_23(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = load(p + 0 * BLOCK * L + s);
+            const V v1 = read(a1 + s);
+            const V v2 = v0 + v1;
+            const V v3 = rounded(Functions<S>::tanh(v2));
+            write(a2 + s, v3);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native_24(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
+              int side, const S *products) {
+    typedef typename Vec<S>::type V;
+    constexpr int L = Vec<S>::lanes;
+    const auto at0 = lines.at(program.arrays[0]);
+    const auto at1 = lines.at(program.arrays[1]);
+    const auto at2 = lines.at(program.arrays[2]);
+    const auto at3 = lines.at(program.arrays[3]);
+    for (int64_t r = 0; r < count; r++) {
+        const S *p = products + r * side * L;
+        (void)p;
+        S *const a0 = at0(line + r) + unit;
+        S *const a1 = at1(line + r) + unit;
+        S *const a2 = at2(line + r) + unit;
+        S *const a3 = at3(line + r) + unit;
+        each_vector<S>(unit, side, program.width, [&](auto read, auto write, int64_t s) GW_LAMBDA {
+            const V v0 = read(a0 + s);
+            const V v1 = rounded(v0 * v0);
+            const V v2 = splat(S(1.0));
+            const V v3 = v2 - v1;
+            const V v4 = read(a1 + s);
+            const V v5 = read(a2 + s);
+            const V v6 = v4 + v5;
+            const V v7 = rounded(v6 * v3);
+            write(a3 + s, v7);
+        });
+    }
+}
+
+template <typename S, typename Lines>
+void native(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit, int side,
+            const S *products) {
+    switch (program.native) {
+        case 0: native_0<S>(program, lines, line, count, unit, side, products); break;
+        case 1: native_1<S>(program, lines, line, count, unit, side, products); break;
+        case 2: native_2<S>(program, lines, line, count, unit, side, products); break;
+        case 3: native_3<S>(program, lines, line, count, unit, side, products); break;
+        case 4: native_4<S>(program, lines, line, count, unit, side, products); break;
+        case 5: native_5<S>(program, lines, line, count, unit, side, products); break;
+        case 6: native_6<S>(program, lines, line, count, unit, side, products); break;
+        case 7: native_7<S>(program, lines, line, count, unit, side, products); break;
+        case 8: native_8<S>(program, lines, line, count, unit, side, products); break;
+        case 9: native_9<S>(program, lines, line, count, unit, side, products); break;
+        case 10: native_10<S>(program, lines, line, count, unit, side, products); break;
+        case 11: native_11<S>(program, lines, line, count, unit, side, products); break;
+        case 12: native_12<S>(program, lines, line, count, unit, side, products); break;
+        case 13: native_13<S>(program, lines, line, count, unit, side, products); break;
+        case 14: native_14<S>(program, lines, line, count, unit, side, products); break;
+        case 15: native_15<S>(program, lines, line, count, unit, side, products); break;
+        case 16: native_16<S>(program, lines, line, count, unit, side, products); break;
+        case 17: native_17<S>(program, lines, line, count, unit, side, products); break;
+        case 18: native_18<S>(program, lines, line, count, unit, side, products); break;
+        case 19: native_19<S>(program, lines, line, count, unit, side, products); break;
+        case 20: native_20<S>(program, lines, line, count, unit, side, products); break;
+        case 21: native_21<S>(program, lines, line, count, unit, side, products); break;
+        case 22: native_22<S>(program, lines, line, count, unit, side, products); break;
+        case 23: native_23<S>(program, lines, line, count, unit, side, products); break;
+        case 24: native_24<S>(program, lines, line, count, unit, side, products); break;
+        default: break;
+    }
+}
