@@ -8,8 +8,8 @@ Legend: T steps, B batch, w the width of a vector, D directions (1 or 2).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -46,6 +46,7 @@ class Scans:
     stored: int
     directions: int
     initial: tuple[float | None, ...]
+    known: dict[object, Any] = field(default_factory=dict)  # calls that were made ready
 
     @cached_property
     def widths(self) -> dict[str | None, int]:
@@ -77,30 +78,9 @@ class Scans:
         """Inputs, stored tensors and states of one direction."""
         return len(self.prepared.inputs), self.stored, len(self.prepared.states)
 
-    def forward(self, training: bool, double: bool) -> Plan:
-        """The forward's plan."""
-        return self._forward(training, double)
-
-    @lru_cache(maxsize=8)  # noqa: B019  (as long as the program itself is remembered)
-    def _forward(self, training: bool, double: bool) -> Plan:
-        schedule = self.program.training if training else self.program.forward
-        return plan(cpu.core, schedule, self.sizes, double, self.places)
-
     def first(self, name: str) -> Expr:
         """What stands for a state's values before the first step, among the streams of the backward."""
         return intern("input", (), f"@first_{name}", self.program.step.states[name].width)
-
-    def backward(self, wanted: tuple[bool, ...], double: bool) -> tuple[Program, Plan]:
-        """The backward's plan, for the gradients of the wanted inputs."""
-        return self._backward(wanted, double)
-
-    @lru_cache(maxsize=16)  # noqa: B019
-    def _backward(self, wanted: tuple[bool, ...], double: bool) -> tuple[Program, Plan]:
-        names = tuple(name for (name, _), asked in zip(self.prepared.inputs, wanted, strict=True) if asked)
-        program = program_of(self.prepared.text, names)
-        states, updates = program.step.states, program.step.updates
-        earlier = tuple((states[name], (updates[name], self.first(name))) for name in program.previous)
-        return program, plan(cpu.core, program.reverse, self.sizes, double, self.places, earlier)
 
 
 def eligible(tensors: Sequence[Tensor | None]) -> bool:
@@ -118,7 +98,7 @@ _ORDINARY = (Tensor, torch.nn.Parameter)
 
 def run_layer(
     scans: Scans, lengths: Sequence[int], tensors: Sequence[Tensor | None], again: Again
-) -> tuple[list[Tensor], list[Tensor]]:
+) -> Sequence[Tensor]:
     """Run a layer's scans.
 
     Args:
@@ -129,15 +109,51 @@ def run_layer(
         again: the same in torch operations, for derivatives of derivatives.
 
     Returns:
-        Each value that is given out over time `[T, B, D*w]`, 0 beyond a sequence's end, and each state
+        Each value that is given out over time `[T, B, D*w]`, 0 beyond a sequence's end, then each state
         `[D, B, w]` after the last step.
     """
     if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors):
         found: Any = LayerScan.apply(scans, lengths, again, *tensors)
-    else:
-        found = _forward(scans, lengths, tensors, training=False)[0]
-    count = len(scans.emitted)
-    return list(found[:count]), list(found[count:])
+        return found
+    return _forward(scans, lengths, tensors, training=False)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Forward:
+    """What a forward call tells the core, as far as it is the same in all calls.
+
+    Attributes:
+        made: the plan.
+        streams: for each stream its place among a direction's tensors.
+        outputs: the width of each value that is given out.
+        kept: the width of each value that is saved besides.
+        results: for each result whether it is given out, and its place among those, or among the saved ones.
+    """
+
+    made: Plan
+    streams: tuple[int, ...]
+    outputs: tuple[int, ...]
+    kept: tuple[int, ...]
+    results: tuple[tuple[bool, int], ...]
+
+
+def _ready(scans: Scans, training: bool, double: bool) -> _Forward:
+    key = ("forward", training, double)
+    found = scans.known.get(key)
+    if found is None:
+        schedule = scans.program.training if training else scans.program.forward
+        made = plan(cpu.core, schedule, scans.sizes, double, scans.places)
+        names = [name for name, _ in scans.prepared.inputs]
+        saved = list(scans.saved) if training else []
+        emitted = list(scans.emitted)
+        found = scans.known[key] = _Forward(
+            made,
+            tuple(names.index(str(node.attr)) for node in made.streams),
+            tuple(scans.widths[node.width] for node in emitted),
+            tuple(scans.widths[node.width] for node in saved),
+            tuple((True, emitted.index(n)) if n in emitted else (False, saved.index(n)) for n in made.results),
+        )
+    return found
 
 
 def _forward(
@@ -148,53 +164,49 @@ def _forward(
     each, directions = inputs + stored + states, scans.directions
     example = tensors[0]
     assert example is not None
-    steps, batch = example.shape[0], example.shape[1]
-    made = scans.forward(training, example.dtype == torch.float64)
-    widths, itemsize = scans.widths, example.element_size()
-    outputs = [example.new_empty(steps, batch, directions * widths[node.width]) for node in scans.emitted]
-    final = [example.new_empty(directions, batch, width) for width in scans.state_widths]
+    steps, batch, _ = example.shape
+    itemsize = example.itemsize
+    ready = _ready(scans, training, itemsize == 8)
+    made, empty = ready.made, example.new_empty
+    outputs = [empty((steps, batch, directions * width)) for width in ready.outputs]
+    final = [empty((directions, batch, width)) for width in scans.state_widths]
+    starts = [output.data_ptr() for output in outputs]
+    ends = [state.data_ptr() for state in final]
     kept: list[Tensor] = []
     ports: list[list[int]] = []
     for direction in range(directions):
-        mine = tensors[direction * each : (direction + 1) * each]
-        where: dict[Expr, tuple[int, int, int]] = {}
-        for node, output in zip(scans.emitted, outputs, strict=True):
-            width = widths[node.width]
-            row = directions * width
-            where[node] = (output.data_ptr() + direction * width * itemsize, batch * row, row)
-        if training:
-            for node in scans.saved:
-                width = widths[node.width]
-                kept.append(example.new_empty(steps, batch, width))
-                where[node] = (kept[-1].data_ptr(), batch * width, width)
+        here = direction * each
         found: list[int] = []
-        for node in made.streams:
-            found += _stream(mine[_place(scans, node)])
-        for k in range(states):
-            found += _state(mine[inputs + stored + k], scans.initial[k], scans.state_widths[k], example)
-        for k in range(made.parameters):
-            found.append(_address(mine[inputs + k]))
-        for node in made.results:
-            found += where[node]
-        for state in final:
-            found += (state.data_ptr() + direction * batch * state.shape[2] * itemsize, state.shape[2])
+        for place in ready.streams:
+            stream = tensors[here + place]
+            assert stream is not None
+            found += (stream.data_ptr(), stream.stride(0), stream.stride(1))
+        for k, width in enumerate(scans.state_widths):
+            found += _state(tensors[here + inputs + stored + k], scans.initial[k], width, example)
+        found += [_address(tensor) for tensor in tensors[here + inputs : here + inputs + made.parameters]]
+        first = len(kept)
+        kept += [empty((steps, batch, width)) for width in ready.kept]
+        for given, k in ready.results:
+            if given:
+                width, row = ready.outputs[k], directions * ready.outputs[k]
+                found += (starts[k] + direction * width * itemsize, batch * row, row)
+            else:
+                found += (kept[first + k].data_ptr(), batch * ready.kept[k], ready.kept[k])
+        for address, width in zip(ends, scans.state_widths, strict=True):
+            found += (address + direction * batch * width * itemsize, width)
         ports.append(found)
-    cpu.execute_plans([made] * directions, ports, (False, True)[:directions], (steps, batch), lengths)
+    cpu.execute_plans([made] * directions, ports, _FORWARD[directions], (steps, batch), lengths)
     return [*outputs, *final], kept
 
 
-def _place(scans: Scans, node: Expr) -> int:
-    return next(k for k, (name, _) in enumerate(scans.prepared.inputs) if name == node.attr)
+# Whether each direction runs from the last time step to the first.
+_FORWARD = ((), (False,), (False, True))
+_BACKWARD = ((), (True,), (True, False))
 
 
 def _address(tensor: Tensor | None) -> int:
     assert tensor is not None
     return tensor.data_ptr()
-
-
-def _stream(tensor: Tensor | None) -> tuple[int, int, int]:
-    assert tensor is not None
-    return tensor.data_ptr(), tensor.stride(0), tensor.stride(1)
 
 
 def _state(tensor: Tensor | None, initial: float | None, width: int, example: Tensor) -> tuple[int, int]:
@@ -240,6 +252,52 @@ class LayerScan(torch.autograd.Function):
         return (None, None, None, *_backward(scans, ctx.lengths, tensors, over_time, gradients, needed))
 
 
+@dataclass(frozen=True, eq=False)
+class _Backward:
+    """What a backward call tells the core, as far as it is the same in all calls.
+
+    Attributes:
+        made: the plan.
+        streams: for each stream its kind and its place: an input, a value that was given out, one that was saved, the
+            gradient of one that was given out, a state before the first step.
+        results: the width of each result.
+        inputs: for each input the result that is its gradient; None where none flows.
+        covered: for each stored tensor whether every row of it has a sum.
+    """
+
+    made: Plan
+    streams: tuple[tuple[str, int], ...]
+    results: tuple[int, ...]
+    inputs: tuple[int | None, ...]
+    covered: tuple[bool, ...]
+
+
+def _ready_back(scans: Scans, wanted: tuple[bool, ...], double: bool) -> _Backward:
+    key = ("backward", wanted, double)
+    found = scans.known.get(key)
+    if found is None:
+        names = [name for name, _ in scans.prepared.inputs]
+        asked = tuple(name for name, needed in zip(names, wanted, strict=True) if needed)
+        program = program_of(scans.prepared.text, asked)
+        states, updates = program.step.states, program.step.updates
+        earlier = tuple((states[name], (updates[name], scans.first(name))) for name in program.previous)
+        made = plan(cpu.core, program.reverse, scans.sizes, double, scans.places, earlier)
+        sources: dict[Expr, tuple[str, int]] = {scans.first(name): ("first", k) for k, name in enumerate(states)}
+        sources |= {leaf: ("input", k) for k, leaf in enumerate(program.step.inputs.values())}
+        sources |= {node: ("saved", k) for k, node in enumerate(scans.saved)}
+        sources |= {node: ("output", k) for k, node in enumerate(scans.emitted)}
+        sources |= {node: ("gradient", k) for k, node in enumerate(program.derived.given.values())}
+        gradients = [program.derived.inputs.get(name) if name in asked else None for name in names]
+        found = scans.known[key] = _Backward(
+            made,
+            tuple(sources[node] for node in made.streams),
+            tuple(scans.widths[node.width] for node in made.results),
+            tuple(None if node is None else made.results.index(node) for node in gradients),
+            _covered(scans, made),
+        )
+    return found
+
+
 def _backward(
     scans: Scans,
     lengths: Sequence[int],
@@ -252,90 +310,84 @@ def _backward(
     each, directions = inputs + stored + states, scans.directions
     example = tensors[0]
     assert example is not None
-    shape = steps, batch = example.shape[0], example.shape[1]
+    steps, batch, _ = example.shape
+    itemsize, dtype = example.itemsize, example.dtype
     undifferentiated = scans.program.step.undifferentiated
     asked = tuple(
         any(needed[direction * each + k] for direction in range(directions)) and name not in undifferentiated
         for k, (name, _) in enumerate(scans.prepared.inputs)
     )
-    program, made = scans.backward(asked, example.dtype == torch.float64)
-    widths, itemsize, emitted = scans.widths, example.element_size(), scans.emitted
+    ready = _ready_back(scans, asked, itemsize == 8)
+    made, empty, emitted = ready.made, example.new_empty, len(scans.emitted)
     outer = [None if given is None else unit_stride(given) for given in gradients]
     found: list[Tensor | None] = []
     ports: list[list[int]] = []
     for direction in range(directions):
-        mine = tensors[direction * each : (direction + 1) * each]
-        kept = over_time[len(emitted) + direction * len(scans.saved) :]
-        streams: dict[Expr, tuple[int, int, int]] = {}
-        for k, node in enumerate(emitted):
-            output, width = over_time[k], widths[node.width]
-            streams[node] = (output.data_ptr() + direction * width * itemsize, output.stride(0), output.stride(1))
-        for node, tensor in zip(scans.saved, kept, strict=False):
-            streams[node] = _stream(tensor)
-        for k, node in enumerate(program.derived.given.values()):
-            given, width = outer[k], widths[node.width]
-            if given is None:
-                streams[node] = (_vector(0.0, width, example.dtype).data_ptr(), 0, 0)
-            else:
-                streams[node] = (given.data_ptr() + direction * width * itemsize, given.stride(0), given.stride(1))
-        for k, (name, leaf) in enumerate(program.step.inputs.items()):
-            del name
-            streams[leaf] = _stream(mine[k])
-        for k, name in enumerate(program.step.states):
-            address, row = _state(mine[inputs + stored + k], scans.initial[k], scans.state_widths[k], example)
-            streams[scans.first(name)] = (address, 0, row)
+        here = direction * each
         listing: list[int] = []
-        for node in made.streams:
-            listing += streams[node]
+        for kind, k in ready.streams:
+            if kind == "first":
+                address, row = _state(
+                    tensors[here + inputs + stored + k], scans.initial[k], scans.state_widths[k], example
+                )
+                listing += (address, 0, row)
+            elif kind == "gradient" and outer[k] is None:
+                listing += (_vector(0.0, over_time[k].shape[2] // directions, dtype).data_ptr(), 0, 0)
+            else:
+                shared = kind in ("gradient", "output")  # by both directions, side by side
+                tensor = (
+                    tensors[here + k]
+                    if kind == "input"
+                    else over_time[emitted + direction * len(scans.saved) + k]
+                    if kind == "saved"
+                    else outer[k]
+                    if kind == "gradient"
+                    else over_time[k]
+                )
+                assert tensor is not None
+                shift = direction * (tensor.shape[2] // directions) * itemsize if shared else 0
+                listing += (tensor.data_ptr() + shift, tensor.stride(0), tensor.stride(1))
         for k, width in enumerate(scans.state_widths):
-            last = outer[len(emitted) + k]
+            last = outer[emitted + k]
             if last is None:
-                listing += (_vector(0.0, width, example.dtype).data_ptr(), 0)
+                listing += (_vector(0.0, width, dtype).data_ptr(), 0)
             else:
                 listing += (last.data_ptr() + direction * last.stride(0) * itemsize, last.stride(1))
-        weights = [tensor for tensor in mine[inputs : inputs + stored] if tensor is not None]
-        listing += [weight.data_ptr() for weight in weights[: made.parameters]]
-        results = [example.new_empty(steps, batch, widths[node.width]) for node in made.results]
-        for result in results:
-            listing += (result.data_ptr(), result.stride(0), result.stride(1))
-        before = [example.new_empty(batch, width) for width in scans.state_widths]
-        for tensor in before:
-            listing += (tensor.data_ptr(), tensor.shape[1])
-        covered = _covered(scans, made)
+        weights = tensors[here + inputs : here + inputs + stored]
+        listing += [_address(weight) for weight in weights[: made.parameters]]
+        results = [empty((steps, batch, width)) for width in ready.results]
+        for result, width in zip(results, ready.results, strict=True):
+            listing += (result.data_ptr(), batch * width, width)
+        before = [empty((batch, width)) for width in scans.state_widths]
+        for state, width in zip(before, scans.state_widths, strict=True):
+            listing += (state.data_ptr(), width)
         summed = [
-            weight.new_empty(weight.shape) if k in covered else weight.new_zeros(weight.shape)
-            for k, weight in enumerate(weights)
+            empty(weight.shape) if covered else weight.new_zeros(weight.shape)
+            for weight, covered in zip(weights, ready.covered, strict=True)
+            if weight is not None
         ]
         if made.gradients:
-            listing += [tensor.data_ptr() for tensor in summed[: made.gradients]]
+            listing += [gradient.data_ptr() for gradient in summed[: made.gradients]]
         ports.append(listing)
-        by_node = dict(zip(made.results, results, strict=True))
-        for k, (name, _) in enumerate(scans.prepared.inputs):
-            node = program.derived.inputs.get(name)
-            if not needed[direction * each + k]:
-                found.append(None)
+        for k, place in enumerate(ready.inputs):
+            if needed[here + k]:
+                found.append(results[place] if place is not None else _zero_like(tensors[here + k]))
             else:
-                found.append(by_node[node] if node is not None else _zero_like(mine[k]))
+                found.append(None)
         found += [*summed, *before]
-    cpu.execute_plans([made] * directions, ports, (True, False)[:directions], shape, lengths)
+    cpu.execute_plans([made] * directions, ports, _BACKWARD[directions], (steps, batch), lengths)
     return [tensor if asked else None for tensor, asked in zip(found, needed, strict=True)]
 
 
-@lru_cache(maxsize=1024)
-def _covered(scans: Scans, made: Plan) -> frozenset[int]:
-    """The stored tensors whose every row has a sum."""
-    rows: dict[int, int] = {}
-    for name, parts in scans.places:
-        if name in made.summed:
-            shape = scans.program.step.parameters[name].shape
-            for port, _ in parts:
-                rows[port] = rows.get(port, 0) + (scans.widths[shape[0]] if shape else 1)
-    whole: dict[int, int] = {}
+def _covered(scans: Scans, made: Plan) -> tuple[bool, ...]:
+    """For each stored tensor whether every row of it has a sum."""
+    rows, whole = [0] * scans.stored, [0] * scans.stored
     for name, parts in scans.places:
         shape = scans.program.step.parameters[name].shape
         for port, _ in parts:
-            whole[port] = whole.get(port, 0) + (scans.widths[shape[0]] if shape else 1)
-    return frozenset(port for port, count in rows.items() if count == whole[port])
+            whole[port] += scans.widths[shape[0]] if shape else 1
+            rows[port] += (scans.widths[shape[0]] if shape else 1) if name in made.summed else 0
+    return tuple(count == total > 0 for count, total in zip(rows, whole, strict=True))
 
 
 def _zero_like(tensor: Tensor | None) -> Tensor | None:

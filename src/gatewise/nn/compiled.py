@@ -40,7 +40,7 @@ class Compiled:
         stored: Sequence[Mapping[str, Tensor]],
         states: Sequence[Mapping[str, Tensor] | None],
         lengths: Sequence[int],
-    ) -> tuple[list[Tensor], list[Tensor]]:
+    ) -> Sequence[Tensor]:
         """Run the layer.
 
         Args:

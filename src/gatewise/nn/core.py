@@ -334,8 +334,8 @@ class RecurrentCore(nn.Module):
             before = [*states]
         elif self.learned_state:
             before = [self._initial(layer * self.directions + k, stored[k], x) for k in range(self.directions)]
-        values, last = call(given, weights, before, () if lengths is None else lengths.tolist())
-        final = dict(zip(base.states, last, strict=True))
+        values = call(given, weights, before, () if lengths is None else lengths.tolist())
+        final = dict(zip(base.states, values[len(values) - len(base.states) :], strict=True))
         if not everything:
             return values[0], final, {}
         places = dict(prepared.emit)
