@@ -219,6 +219,7 @@ void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<
 NB_MODULE(_core, m) {
     using namespace gatewise;
     m.doc() = "Schedules on the CPU, compiled.";
+    nb::set_leak_warnings(false);  // plans are remembered until the interpreter ends
     m.def("levels", [] {
         std::vector<std::string> names;
         for (const Level *level : supported()) names.push_back(level->name);

@@ -96,9 +96,7 @@ def eligible(tensors: Sequence[Tensor | None]) -> bool:
 _ORDINARY = (Tensor, torch.nn.Parameter)
 
 
-def run_layer(
-    scans: Scans, lengths: Sequence[int], tensors: Sequence[Tensor | None], again: Again
-) -> Sequence[Tensor]:
+def run_layer(scans: Scans, lengths: Sequence[int], tensors: Sequence[Tensor | None], again: Again) -> Sequence[Tensor]:
     """Run a layer's scans.
 
     Args:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gatewise.backends.cpu import unit_stride
 from gatewise.backends.layer_scan import Scans, run_layer
 from gatewise.backends.plan import Places, own_places
 from gatewise.backends.scan import Prepared, run
@@ -55,14 +56,20 @@ class Compiled:
         prepared = self.scans.prepared
         tensors: list[Tensor | None] = []
         for inputs, weights, before in zip(given, stored, states, strict=True):
-            tensors += [_unit_stride(inputs[name]) for name, _ in prepared.inputs]
+            tensors += [unit_stride(inputs[name]) for name, _ in prepared.inputs]
             tensors += [_contiguous(weights[name]) for name in self.stored]
-            tensors += [None] * len(prepared.states) if before is None else [before[name] for name in prepared.states]
+            tensors += [None if before is None else unit_stride(before[name]) for name in prepared.states]
 
-        def again(own: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
-            return self._again(own, lengths)
+        return self.run(tensors, lengths)
 
-        return run_layer(self.scans, lengths, tensors, again)
+    @property
+    def states(self) -> int:
+        """How many states there are."""
+        return len(self.scans.state_widths)
+
+    def run(self, tensors: Sequence[Tensor | None], lengths: Sequence[int]) -> Sequence[Tensor]:
+        """Run the layer on tensors in the order of `run_layer`, which fit the core."""
+        return run_layer(self.scans, lengths, tensors, lambda own: self._again(own, lengths))
 
     def _again(self, tensors: Sequence[Tensor | None], lengths: Sequence[int]) -> tuple[Tensor, ...]:
         """The same on the reference."""
@@ -155,10 +162,6 @@ def _places(parameters: Sequence[str], layout: Layout, stored: Sequence[str]) ->
             parts = ((stored.index(layout.whole.get(name, name)), 0),)
         found.append((name, parts))
     return tuple(found)
-
-
-def _unit_stride(tensor: Tensor) -> Tensor:
-    return tensor if tensor.shape[-1] == 1 or tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def _contiguous(tensor: Tensor) -> Tensor:

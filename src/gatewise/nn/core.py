@@ -107,6 +107,7 @@ class RecurrentCore(nn.Module):
         self._options: list[variants.Options] = []
         self._matrices: list[list[str]] = []
         self._compiled: dict[object, Compiled] = {}  # calls of the core that were made ready
+        self._plain: dict[object, bool] = {}  # whether calls of a shape go the short way
         check_widths(widths)
         width = input_size
         for cell, hidden in zip(cells, hidden_sizes, strict=True):
@@ -138,6 +139,8 @@ class RecurrentCore(nn.Module):
         unused = sorted(set(widths or {}) - {name for sizes in self._sizes for name in sizes})
         if unused:
             raise ConfigurationError(f"no cell has vectors of width {unused[0]}: leave it out of widths")
+        self._own_masks = any(chosen.masked() for chosen in self._options)
+        self._layer_of = [layer for layer, _ in self.scans]
         self._names: list[dict[str, str]] = []
         for layer, direction in self.scans:
             suffix = f"_l{layer}" + ("_reverse" if direction else "")
@@ -294,19 +297,7 @@ class RecurrentCore(nn.Module):
         base, chosen = self._steps[layer], self._options[layer]
         emit = tuple(base.states) if everything else (base.output,)
         unpacked = draw is not None and chosen.weight_dropout > 0
-        known = (layer, draw is not None, marks is not None, emit, unpacked)
-        call = self._compiled.get(known)
-        if call is None:
-            prepared = self._prepare(layer, draw is not None, marks is not None, False, emit)
-            call = self._compiled[known] = compiled(
-                base,
-                prepared,
-                lambda: self._prepare(layer, known[1], known[2], True, emit),
-                self._layouts[layer],
-                self._sizes[layer],
-                self.directions,
-                unpacked,
-            )
+        call = self._call_of(layer, draw is not None, marks is not None, emit, unpacked)
         prepared, steps, batch = call.scans.prepared, x.shape[0], x.shape[1]
         given: list[Mapping[str, Tensor]] = []
         weights: list[Mapping[str, Tensor]] = []
@@ -390,13 +381,29 @@ class RecurrentCore(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # What is known of calls belongs to this process, and is soon known again.
-        return {**self.__dict__, "_compiled": {}}
+        return {**self.__dict__, "_compiled": {}, "_plain": {}}
 
     @torch.compiler.assume_constant_result
     def _prepare(self, layer: int, training: bool, resets: bool, padding: bool, emit: tuple[str, ...]) -> Prepared:
         # torch.compile calls this instead of looking into it: equations are no business of a graph of tensors.
         cell, chosen = self.cells[layer], self._options[layer]
         return prepare(variants.variant(self._steps[layer], chosen, cell.candidate, training, resets, padding), emit)
+
+    def _call_of(self, layer: int, training: bool, resets: bool, emit: tuple[str, ...], unpacked: bool) -> Compiled:
+        """One layer's call of the core; made ready once."""
+        key = (layer, training, resets, emit, unpacked)
+        call = self._compiled.get(key)
+        if call is None:
+            call = self._compiled[key] = compiled(
+                self._steps[layer],
+                self._prepare(layer, training, resets, False, emit),
+                lambda: self._prepare(layer, training, resets, True, emit),
+                self._layouts[layer],
+                self._sizes[layer],
+                self.directions,
+                unpacked,
+            )
+        return call
 
     def _observe(
         self, sequences: Sequences, states: States | None, number: int, names: Sequence[str]
@@ -494,8 +501,7 @@ class RecurrentCore(nn.Module):
 
     def _draw(self, sequences: Sequences, seed: int | Tensor | None, numbers: Tensor | None, step: int) -> Draw | None:
         """Where a call's masks come from; None where none are drawn."""
-        masked = self.dropout > 0 or any(chosen.masked() for chosen in self._options)
-        if not self.training or not masked:
+        if not self.training or not (self._own_masks or self.dropout > 0):
             return None
         if seed is None:
             seed = torch.randint(0, 2**63 - 1, ())
