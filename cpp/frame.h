@@ -61,7 +61,7 @@ struct Members {
 };
 
 constexpr int64_t TURN_SLOTS = 4;     // this turn's values, those of the one before, and one that may be written already
-constexpr int64_t SUM_LINES = 128;    // lines (sequences at a time step) that are summed together
+constexpr int64_t SUM_LINES = 256;    // lines (sequences at a time step) that are summed together
 constexpr int BLOCK = 24;             // vectors of one register of a program: lines times vectors of units
 
 template <typename S>
@@ -105,7 +105,13 @@ struct Frame {
         int64_t bytes = 0;
         for (int64_t g = 0; g < plan.n_groups; g++) bytes += plan.groups[g] * job.rows * int64_t(sizeof(S));
         if (plan.before.n_stages + plan.after.n_stages + plan.n_sums == 0) return job.steps;
-        int64_t fewest = ((plan.n_sums ? 2 * SUM_LINES : 48) + job.rows - 1) / job.rows;
+        // Matrices that do not fit that cache are read once for each chunk: then it shall be worth it.
+        int64_t matrices = 0;
+        for (int64_t s = 0; s < plan.before.n_stages; s++)
+            if (plan.before.stages[s].kind == Kind::pack || plan.before.stages[s].kind == Kind::fused)
+                matrices += packed_size<S>(plan.before.stages[s].pack) * int64_t(sizeof(S));
+        int64_t lines = plan.n_sums ? SUM_LINES : matrices > 512 * 1024 ? 256 : 48;
+        int64_t fewest = (lines + job.rows - 1) / job.rows;
         int64_t fitting = (plan.n_sums ? 768 : 256) * 1024 / most(bytes, 1);
         int64_t fit = most(1, least(job.steps, most(fewest, least(fitting, 8192 / job.rows))));
         if (fit == job.steps) return fit;

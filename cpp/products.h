@@ -127,6 +127,7 @@ struct Multiplied {
     S *outs[TILE_ROWS];           // of each row where results go
     int64_t places[GROUP];        // of each vector of a panel, from there
     int64_t panel_out;            // distance of two panels, in both
+    const S *coming;              // a part of the panel that comes next
 };
 
 // out[p][r][v] = start[p][r][v] + sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum does not depend
@@ -151,12 +152,15 @@ struct Tile {
 #pragma GCC unroll 6
                         for (int r = 0; r < MR; r++)
                             acc[p][r][v] = load(m.starts[r] + p * m.panel_out + m.start_places[v]);
+        const S *coming = m.coming;
         for (int64_t f = 0; f < m.n_factors; f++) {
             const S *a[MR];
 #pragma GCC unroll 6
             for (int r = 0; r < MR; r++) a[r] = m.rows[f][r];
             const int64_t depth = m.depths[f];
-            for (int64_t k = 0; k < depth; k++, panel += NV * L) {
+            for (int64_t k = 0; k < depth; k++, panel += NV * L, coming += 64 / sizeof(S)) {
+                // Matrices may be larger than the second cache: what comes next is fetched while this is multiplied.
+                __builtin_prefetch(coming, 0, 2);
 #pragma GCC unroll 2
                 for (int p = 0; p < NP; p++) {
                     typename Vec<S>::type u[NV];

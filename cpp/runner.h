@@ -271,7 +271,10 @@ class Runner {
             for (int64_t line = from; line < to; line += block_lines) {
                 const int64_t here = Frame<S>::least(block_lines, to - line);
                 const S *matrix = frame.packed[pack.number] + j * panel_size;
-                block(pack, lines, matrix, panel_size, count, panels, line, here, unit, straight);
+                // What a later block of lines does not fetch any more is the part after what an earlier one has.
+                const S *next = (j + count < last ? matrix + count * panel_size : frame.packed[pack.number] + first * panel_size) +
+                                (line - from + TILE_ROWS - 1) / TILE_ROWS * pack.depth * (64 / int64_t(sizeof(S)));
+                block(pack, lines, matrix, panel_size, count, panels, line, here, unit, straight, next);
                 if (straight) continue;
                 for (int64_t o = 0; o < pack.n_outputs; o++)
                     if (pack.outputs[o] >= 0)
@@ -300,7 +303,7 @@ class Runner {
     // The products of a block: of `count` panels and `here` lines.
     template <typename Lines>
     void block(const Pack &pack, const Lines &lines, const S *matrix, int64_t panel_size, int64_t count,
-               const Panels<S> &panels, int64_t line, int64_t here, int64_t unit, bool straight) {
+               const Panels<S> &panels, int64_t line, int64_t here, int64_t unit, bool straight, const S *next) {
         const int64_t tiles = (here + TILE_ROWS - 1) / TILE_ROWS;
         int64_t start = -1;  // the first of the buffers to which products are added
         for (int64_t o = 0; o < pack.n_outputs; o++)
@@ -321,6 +324,8 @@ class Runner {
                 auto at = lines.at(pack.outputs[0]);
                 for (int64_t r = 0; r < rows; r++) multiplied.outs[r] = at(line + top + r) + unit;
             }
+            // One line of memory for each k: the tiles of a block fetch the panel after it between them.
+            multiplied.coming = next + q * pack.depth * (64 / int64_t(sizeof(S)));
             const S *panel = matrix;
             for (int64_t g0 = 0; g0 < pack.n_outputs; g0 += GROUP) {
                 const int64_t group = Frame<S>::least(GROUP, pack.n_outputs - g0);

@@ -174,6 +174,10 @@ class Sums {
                         int tile = int(Frame<S>::least(TILE_ROWS, to - row));
                         S *out = target(sum, 0) + row * sum.width + unit;
                         const S *a = strip + row * SUM_LINES;
+                        // The sums of all parameters may be larger than the second cache.
+                        for (int64_t r = tile; r < 2 * tile; r++)
+                            for (int v = 0; v < vectors; v++)
+                                if (row + r < to) __builtin_prefetch(out + r * sum.width + v * L, 1, 2);
                         if (valid == int64_t(vectors) * L) sum_of<S>(tile, vectors)(a, columns, count, out, sum.width);
                         else partly(tile, vectors, valid, a, count, out, sum.width);
                     }
