@@ -211,11 +211,14 @@ class Plan {
     }
 };
 
+void bind_masks(nb::module_ &m);  // masks_binding.cpp
+
 }  // namespace gatewise
 
 NB_MODULE(_core, m) {
     using namespace gatewise;
     m.doc() = "Loops over time on the CPU, compiled.";
+    bind_masks(m);
     m.def("levels", [] {
         std::vector<std::string> names;
         for (const Level *level : supported()) names.push_back(level->name);
