@@ -10,8 +10,8 @@ from gatewise.backends import cpu
 
 # An element is written as its bits, so the core needs to know sizes only.
 BITS = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
-# Below this many elements a second thread costs more than it brings: measured on 2 cores.
-WORTH_A_THREAD = 100_000
+# Each thread gets at least this many elements; with fewer it costs more than it brings: measured on 2 cores.
+WORTH_A_THREAD = 32_768
 
 
 def supports(like: Tensor, *integers: Tensor) -> bool:
