@@ -15,8 +15,13 @@
 #define GW_BYTES 16
 #endif
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the numbers of a word would be read in the wrong order"
+#endif
+
 namespace gatewise {
 namespace GW_LEVEL {
+namespace {
 
 #define GW_INLINE inline __attribute__((always_inline))
 
@@ -32,7 +37,8 @@ constexpr int64_t BLOCK = 128;  // counters that are worked on together, in the 
 // 32 by 32 bits. In vector extensions this would be a product of 64 by 64 bits, which is three.
 GW_INLINE Words product(Words a, uint32_t b) {
 #if defined(__x86_64__) && GW_BYTES == 64
-    return (Words)_mm512_maskz_mul_epu32(0xFF, (__m512i)a, _mm512_set1_epi64(b));  // GCC 12 warns of the plain one
+    // With a mask of all lanes: of the one without, GCC 12 says that it reads what was not set.
+    return (Words)_mm512_maskz_mul_epu32(0xFF, (__m512i)a, _mm512_set1_epi64(b));
 #elif defined(__x86_64__) && GW_BYTES == 32
     return (Words)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b));
 #elif defined(__x86_64__)
@@ -47,12 +53,15 @@ GW_INLINE Words product(Words a, uint32_t b) {
 struct Keys {
     uint32_t k0[ROUNDS], k1[ROUNDS];
     explicit Keys(uint64_t seed) {
-        for (int r = 0; r < ROUNDS; r++) k0[r] = uint32_t(seed) + r * WEYL0, k1[r] = uint32_t(seed >> 32) + r * WEYL1;
+        for (uint32_t r = 0; r < ROUNDS; r++) {
+            k0[r] = uint32_t(seed) + r * WEYL0;
+            k1[r] = uint32_t(seed >> 32) + r * WEYL1;
+        }
     }
 };
 
-// A product of the first two rounds knows the units alone or the vector alone. So only the rounds after them are run for
-// each counter. Numbers beyond 32 bits and negative ones enter these rounds whole, modulo 2^64.
+// A product of the first two rounds knows the units alone or the vector alone, so only the rounds after them are run
+// for each counter. Numbers beyond 32 bits, and negative ones, enter these two whole, modulo 2^64.
 //
 // Of the units: three tables.
 void begin_units(const Mask &mask, const Keys &keys, int64_t octets, uint64_t *high, uint64_t *low, uint64_t *other) {
@@ -130,11 +139,12 @@ void draw(const Mask &mask, const Keys &keys, int64_t octets, int64_t from, int6
             compare(halves, data + start * UNITS, count * UNITS, last, kept);
             continue;
         }
+        // Of a vector's last counter, units beyond its width are left out.
         row = start / octets, octet = start % octets;
         for (int64_t i = 0; i < count; row++, octet = 0) {
             const int64_t n = count - i < octets - octet ? count - i : octets - octet;
-            const int64_t unit = octet * UNITS, units = mask.width - unit;
-            compare(halves + i * UNITS, data + row * mask.width + unit, units < n * UNITS ? units : n * UNITS, last, kept);
+            const int64_t unit = octet * UNITS, rest = mask.width - unit, units = rest < n * UNITS ? rest : n * UNITS;
+            compare(halves + i * UNITS, data + row * mask.width + unit, units, last, kept);
             i += n;
         }
     }
@@ -146,13 +156,18 @@ void draw(const Mask &mask) {
     const Keys keys{uint64_t(mask.seed)};
     begin_units(mask, keys, octets, mask.scratch, mask.scratch + octets, mask.scratch + 2 * octets);
     const int64_t threads = mask.threads < counters ? mask.threads : counters;
-    if (threads <= 1) return draw<S>(mask, keys, octets, 0, counters);
+    if (threads <= 1) {
+        draw<S>(mask, keys, octets, 0, counters);
+        return;
+    }
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(int(threads)) schedule(static, 1)
 #endif
     for (int64_t k = 0; k < threads; k++)
         draw<S>(mask, keys, octets, counters * k / threads, counters * (k + 1) / threads);
 }
+
+}  // namespace
 
 void draw_mask(const Mask &mask) {
     if (mask.bytes == 2) draw<uint16_t>(mask);

@@ -16,9 +16,9 @@ namespace gatewise {
 
 const Level &chosen();  // binding.cpp
 
-#define GW_DECLARE(name)                 \
-    namespace name {                     \
-    void draw_mask(const Mask &mask);    \
+#define GW_DECLARE(name)              \
+    namespace name {                  \
+    void draw_mask(const Mask &mask); \
     }
 GW_DECLARE(baseline)
 #ifdef GW_X86
@@ -59,8 +59,20 @@ void draw_mask(Elements mask, Numbers first, Numbers second, int64_t seed, int64
     if (threads < 1) throw std::invalid_argument("a mask needs a thread");
     if (mask.size() == 0) return;
     std::vector<uint64_t> scratch(3 * ((mask.shape(2) + UNITS - 1) / UNITS));
-    const Mask call{mask.data(),     bits / 8, first.data(), int64_t(first.size()), second.data(), int64_t(second.size()),
-                    int64_t(mask.shape(2)), stream, seed, bound, kept, threads, scratch.data()};
+    Mask call{};
+    call.data = mask.data();
+    call.bytes = bits / 8;
+    call.first = first.data();
+    call.n_first = int64_t(first.size());
+    call.second = second.data();
+    call.n_second = int64_t(second.size());
+    call.width = int64_t(mask.shape(2));
+    call.stream = stream;
+    call.seed = seed;
+    call.bound = bound;
+    call.kept = kept;
+    call.threads = threads;
+    call.scratch = scratch.data();
     const Drawing draw = drawing();
     nb::gil_scoped_release release;
     draw(call);
