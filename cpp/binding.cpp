@@ -18,6 +18,8 @@ using namespace nb::literals;
 
 namespace gatewise {
 
+void bind_masks(nb::module_ &m);  // masks_binding.cpp
+
 #define GW_DECLARE(name)      \
     namespace name {          \
     extern const Level level; \
@@ -228,4 +230,5 @@ NB_MODULE(_core, m) {
     m.def("level", [] { return std::string(chosen().name); });
     nb::class_<Owner>(m, "Plan").def(nb::init<Ints, Doubles, bool>(), "numbers"_a, "constants"_a, "is_double"_a);
     m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a);
+    bind_masks(m);
 }

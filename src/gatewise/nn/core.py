@@ -25,7 +25,7 @@ from gatewise.nn.compiled import Compiled, compiled
 from gatewise.nn.initial import check_initialisation, initialise, with_learned_states
 from gatewise.nn.layout import Layout, own, sizes_of
 from gatewise.nn.masking import BETWEEN, STREAMS, masked
-from gatewise.nn.masks import Draw, scaled
+from gatewise.nn.masks import Draw
 from gatewise.nn.padding import directed, valid_steps, without_padding
 from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
 
@@ -423,8 +423,8 @@ class RecurrentCore(nn.Module):
         """Dropout before a layer, in training."""
         if draw is None or self.dropout == 0:
             return x
-        mask = draw.moving(layer * self.directions * STREAMS + BETWEEN, x.shape[0], x.shape[2], self.dropout, x)
-        return x * scaled(mask, self.dropout)
+        stream = layer * self.directions * STREAMS + BETWEEN
+        return x * draw.moving(stream, x.shape[0], x.shape[2], self.dropout, x, scale=True)
 
     def _initial(self, number: int, stored: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
         """The states of one layer and direction before the first step, for an input `[T, B, X]`."""
