@@ -151,8 +151,6 @@ bool execute(const Program &program, const Lines &lines, int64_t line, int64_t c
 #undef GW_EACH
 #undef GW_LANES
 
-#define GW_LAMBDA __attribute__((always_inline))
-
 // What `body` does with `side` vectors of units, from `unit` on: for whole vectors, and for one that ends before it is
 // full. It is given functions that read and write a vector, and the place of its first unit.
 template <typename S, typename Body>

@@ -3,24 +3,45 @@
 
 enum RowOp : int64_t { MEAN, TOTAL, SPREAD, NORMALISE, RSTD, REPEAT, FOLD };
 
-// The sum of (x - centre)^power over a vector, in as many partial sums as there are lanes.
+// A sum over the units of vectors, in several partial sums for each lane: of x, or of (x - centre)^2.
 template <typename S>
-S total_of(const S *x, int64_t n, S centre, bool squares) {
+class Total {
     typedef typename Vec<S>::type V;
-    constexpr int L = Vec<S>::lanes;
-    V total = V{}, middle = splat(centre);
-    int64_t u = 0;
-    for (; u + L <= n; u += L) {
-        V away = load(x + u) - middle;
-        total += squares ? away * away : away;
-    }
+    static constexpr int L = Vec<S>::lanes;
+    V parts[4] = {};
     S rest = 0;
-    for (; u < n; u++) {
-        S away = x[u] - centre;
-        rest += squares ? away * away : away;
+
+   public:
+    template <bool SQUARES>
+    GW_INLINE void add(const S *x, int64_t n, S centre) {
+        const V middle = splat(centre);
+        auto value = [&](const S *p) GW_LAMBDA {
+            const V away = SQUARES ? load(p) - middle : load(p);
+            return SQUARES ? away * away : away;
+        };
+        int64_t u = 0;
+        for (; u + 4 * L <= n; u += 4 * L)
+            for (int k = 0; k < 4; k++) parts[k] += value(x + u + k * L);
+        for (; u + L <= n; u += L) parts[0] += value(x + u);
+        for (; u < n; u++) {
+            const S away = SQUARES ? x[u] - centre : x[u];
+            rest += SQUARES ? away * away : away;
+        }
     }
-    for (int lane = 0; lane < L; lane++) rest += total[lane];
-    return rest;
+    GW_INLINE S get() const {
+        alignas(64) S lanes[L];
+        store(lanes, (parts[0] + parts[1]) + (parts[2] + parts[3]));
+        for (int half = L / 2; half > 0; half /= 2)
+            for (int lane = 0; lane < half; lane++) lanes[lane] += lanes[lane + half];
+        return lanes[0] + rest;
+    }
+};
+
+template <typename S>
+GW_INLINE S total_of(const S *x, int64_t n) {
+    Total<S> total;
+    total.template add<false>(x, n, 0);
+    return total.get();
 }
 
 template <typename S>
@@ -35,20 +56,21 @@ bool mix(const Row &op, const Plan &plan, const Lines &lines, int64_t from, int6
     for (int64_t line = from; line < to; line++) {
         S centre = 0, scale = 0;
         if (op.opcode == NORMALISE || op.opcode == RSTD) {
-            S total = 0, squares = 0, n = S(op.n_arguments * in);
-            for (int64_t k = 0; k < op.n_arguments; k++) total += total_of<S>(lines.at(op.arguments[k])(line), in, 0, false);
-            centre = total / n;
+            Total<S> total, squares;
+            const S n = S(op.n_arguments * in);
+            for (int64_t k = 0; k < op.n_arguments; k++) total.template add<false>(lines.at(op.arguments[k])(line), in, 0);
+            centre = total.get() / n;
             for (int64_t k = 0; k < op.n_arguments; k++)
-                squares += total_of<S>(lines.at(op.arguments[k])(line), in, centre, true);
-            scale = S(1) / std::sqrt(squares / n + S(1e-5));
+                squares.template add<true>(lines.at(op.arguments[k])(line), in, centre);
+            scale = S(1) / std::sqrt(squares.get() / n + S(1e-5));
         }
         for (int64_t o = 0; o < op.n_outputs; o++) {
             S *__restrict target = lines.at(op.outputs[o])(line);
             const S *__restrict source = lines.at(op.arguments[op.opcode == NORMALISE ? op.indices[o] : 0])(line);
             const int64_t out = plan.buffers[op.outputs[o]].width;
             switch (op.opcode) {
-                case MEAN: fill(target, out, total_of<S>(source, in, 0, false) / S(in)); break;
-                case TOTAL: target[0] = total_of<S>(source, in, 0, false); break;
+                case MEAN: fill(target, out, total_of<S>(source, in) / S(in)); break;
+                case TOTAL: target[0] = total_of<S>(source, in); break;
                 case SPREAD: fill(target, out, source[0]); break;
                 case NORMALISE:
                     for (int64_t u = 0; u < out; u++) target[u] = (source[u] - centre) * scale;
@@ -59,7 +81,7 @@ bool mix(const Row &op, const Plan &plan, const Lines &lines, int64_t from, int6
                     break;
                 case FOLD:
                     for (int64_t u = 0; u < out; u++)
-                        target[u] = total_of<S>(source + u * (in / out), in / out, 0, false);
+                        target[u] = total_of<S>(source + u * (in / out), in / out);
                     break;
                 default: return false;
             }

@@ -57,7 +57,8 @@ class Sums {
     static constexpr int L = Vec<S>::lanes;
     const Frame<S> &frame;
     const Plan &plan;
-    S *columns;  // a factor's units, [line][vectors]
+    S *columns;         // a factor's units, [line][vectors]
+    const S **sources;  // where an adjoint's lines stand
 
     // Rows [from, to) of a parameter that thread `id` of `n` sums.
     static void part(int64_t height, int64_t id, int64_t n, int64_t &from, int64_t &to) {
@@ -71,7 +72,8 @@ class Sums {
 
    public:
     Sums(const Frame<S> &frame, Arena &arena)
-        : frame(frame), plan(frame.plan), columns(arena.take<S>(plan.n_sums ? SUM_LINES * 4 * L : 0)) {}
+        : frame(frame), plan(frame.plan), columns(arena.take<S>(plan.n_sums ? SUM_LINES * 4 * L : 0)),
+          sources(arena.take<const S *>(plan.n_sums ? SUM_LINES : 0)) {}
 
     void clear(int64_t id, int64_t n) const {
         for (int64_t s = 0; s < plan.n_sums; s++) {
@@ -84,15 +86,17 @@ class Sums {
     }
 
     // Add what `count` lines give, at most SUM_LINES of them.
-    void add(const ChunkLines<S> &lines, int64_t count, int64_t id, int64_t n) const {
+    void add(const ChunkLines<S> &lines, int64_t count, int64_t id, int64_t n) {
         for (int64_t s = 0; s < plan.n_sums; s++) {
             const Sum &sum = plan.sums[s];
             int64_t from, to;
             part(sum.height, id, n, from, to);
             for (int64_t t = 0; t < sum.n_terms; t++) {
                 const Term &term = sum.terms[t];
-                if (term.packs) pack(term.adjoint, lines, count, from, to, frame.strips + term.strip * SUM_LINES);
-                if (!sum.width) add_vector(sum, term.adjoint, lines, count, from, to);
+                if (!term.packs && sum.width) continue;
+                find(term.adjoint, lines, count);
+                if (term.packs) pack(lines.unit(term.adjoint), count, from, to, frame.strips + term.strip * SUM_LINES);
+                else add_vector(sum, lines.unit(term.adjoint), count, from, to);
             }
         }
         for (int64_t s = 0; s < plan.n_sums; s++)
@@ -114,46 +118,43 @@ class Sums {
     }
 
    private:
-    void pack(int64_t adjoint, const ChunkLines<S> &lines, int64_t count, int64_t from, int64_t to, S *strip) const {
+    // The values of an adjoint, line by line.
+    void find(int64_t adjoint, const ChunkLines<S> &lines, int64_t count) {
         auto at = lines.at(adjoint);
-        const int64_t unit = lines.unit(adjoint);
-        for (int64_t line = 0; line < count; line++) {
-            const S *source = at(line);
-            for (int64_t row = from; row < to; row += TILE_ROWS) {
-                const int64_t tile = Frame<S>::least(TILE_ROWS, to - row);
-                S *out = strip + row * SUM_LINES + line * tile;
-                if (tile == TILE_ROWS && unit)
-                    for (int r = 0; r < TILE_ROWS; r++) out[r] = source[row + r];
-                else
-                    for (int64_t r = 0; r < tile; r++) out[r] = source[unit ? row + r : 0];
-            }
+        for (int64_t line = 0; line < count; line++) sources[line] = at(line);
+    }
+
+    void pack(int64_t unit, int64_t count, int64_t from, int64_t to, S *strip) const {
+        for (int64_t row = from; row < to; row += TILE_ROWS) {
+            const int64_t tile = Frame<S>::least(TILE_ROWS, to - row);
+            S *out = strip + row * SUM_LINES;
+            if (tile == TILE_ROWS && unit)
+                for (int64_t line = 0; line < count; line++, out += TILE_ROWS)
+                    __builtin_memcpy(out, sources[line] + row, TILE_ROWS * sizeof(S));
+            else
+                for (int64_t line = 0; line < count; line++)
+                    for (int64_t r = 0; r < tile; r++) *out++ = sources[line][unit ? row + r : 0];
         }
     }
 
-    void add_vector(const Sum &sum, int64_t adjoint, const ChunkLines<S> &lines, int64_t count, int64_t from, int64_t to) const {
+    void add_vector(const Sum &sum, int64_t unit, int64_t count, int64_t from, int64_t to) const {
         S *gradient = target(sum, 0);
-        auto at = lines.at(adjoint);
         int64_t u = from;
-        if (lines.unit(adjoint)) {
-            for (; u + 4 * L <= to; u += 4 * L) add_units<4>(gradient + u, at, count, u);
-            for (; u + L <= to; u += L) add_units<1>(gradient + u, at, count, u);
-        }
+        for (; unit && u + 4 * L <= to; u += 4 * L) add_units<4>(gradient + u, count, u);
+        for (; unit && u + L <= to; u += L) add_units<1>(gradient + u, count, u);
         for (; u < to; u++) {
-            const int64_t unit = lines.unit(adjoint) ? u : 0;
             S total = gradient[u];
-            for (int64_t line = 0; line < count; line++) total += at(line)[unit];
+            for (int64_t line = 0; line < count; line++) total += sources[line][unit ? u : 0];
             gradient[u] = total;
         }
     }
 
-    template <int NV, typename At>
-    static void add_units(S *gradient, At at, int64_t count, int64_t unit) {
+    template <int NV>
+    void add_units(S *gradient, int64_t count, int64_t unit) const {
         typename Vec<S>::type total[NV];
         for (int v = 0; v < NV; v++) total[v] = load(gradient + v * L);
-        for (int64_t line = 0; line < count; line++) {
-            const S *source = at(line) + unit;
-            for (int v = 0; v < NV; v++) total[v] += load(source + v * L);
-        }
+        for (int64_t line = 0; line < count; line++)
+            for (int v = 0; v < NV; v++) total[v] += load(sources[line] + unit + v * L);
         for (int v = 0; v < NV; v++) store(gradient + v * L, total[v]);
     }
 

@@ -3,6 +3,7 @@
 
 // Inlined by force: vectors by value have no calling convention that all compilers and levels agree on.
 #define GW_INLINE inline __attribute__((always_inline))
+#define GW_LAMBDA __attribute__((always_inline))
 
 template <typename S>
 struct Vec {

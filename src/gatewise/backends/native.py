@@ -19,6 +19,7 @@ from gatewise.equations.program import compile
 
 CELLS: tuple[Cell, ...] = (
     *(LSTM(bias, **switch) for switch in ({}, {"peephole": True}, {"coupled": True}) for bias in (True, False)),
+    *(LSTM(bias, layer_norm=True) for bias in (True, False)),
     *(GRU(bias) for bias in (True, False)),
     Elman("tanh", True),
 )
