@@ -69,6 +69,12 @@ class Scans:
         return tuple(node for node in self.program.sequences if node not in self.emitted)
 
     @cached_property
+    def kept(self) -> tuple[tuple[int, int], ...]:
+        """The width of each of `saved`, and the widths of those before it."""
+        widths = [self.widths[node.width] for node in self.saved]
+        return tuple((width, sum(widths[:k])) for k, width in enumerate(widths))
+
+    @cached_property
     def state_widths(self) -> tuple[int, ...]:
         """w of each state."""
         return tuple(self.widths[leaf.width] for leaf in self.program.step.states.values())
@@ -124,14 +130,14 @@ class _Forward:
         made: the plan.
         streams: for each stream its place among a direction's tensors.
         outputs: the width of each value that is given out.
-        kept: the width of each value that is saved besides.
+        kept: the width of each value that is saved besides, and the widths of those before it.
         results: for each result whether it is given out, and its place among those, or among the saved ones.
     """
 
     made: Plan
     streams: tuple[int, ...]
     outputs: tuple[int, ...]
-    kept: tuple[int, ...]
+    kept: tuple[tuple[int, int], ...]
     results: tuple[tuple[bool, int], ...]
 
 
@@ -148,7 +154,7 @@ def _ready(scans: Scans, training: bool, double: bool) -> _Forward:
             made,
             tuple(names.index(str(node.attr)) for node in made.streams),
             tuple(scans.widths[node.width] for node in emitted),
-            tuple(scans.widths[node.width] for node in saved),
+            scans.kept if training else (),
             tuple((True, emitted.index(n)) if n in emitted else (False, saved.index(n)) for n in made.results),
         )
     return found
@@ -156,8 +162,8 @@ def _ready(scans: Scans, training: bool, double: bool) -> _Forward:
 
 def _forward(
     scans: Scans, lengths: Sequence[int], tensors: Sequence[Tensor | None], training: bool
-) -> tuple[list[Tensor], list[Tensor]]:
-    """What is given out and the final states; and what is saved besides, direction by direction."""
+) -> tuple[list[Tensor], Tensor | None]:
+    """What is given out and the final states; and what is saved besides, one after the other in one piece."""
     inputs, stored, states = scans.counts
     each, directions = inputs + stored + states, scans.directions
     example = tensors[0]
@@ -170,7 +176,10 @@ def _forward(
     final = [empty((directions, batch, width)) for width in scans.state_widths]
     starts = [output.data_ptr() for output in outputs]
     ends = [state.data_ptr() for state in final]
-    kept: list[Tensor] = []
+    lines = steps * batch
+    saved = sum(width for width, _ in ready.kept)
+    kept = empty((directions * saved * lines,)) if saved else None
+    memory = 0 if kept is None else kept.data_ptr()
     ports: list[list[int]] = []
     for direction in range(directions):
         here = direction * each
@@ -182,14 +191,13 @@ def _forward(
         for k, width in enumerate(scans.state_widths):
             found += _state(tensors[here + inputs + stored + k], scans.initial[k], width, example)
         found += [_address(tensor) for tensor in tensors[here + inputs : here + inputs + made.parameters]]
-        first = len(kept)
-        kept += [empty((steps, batch, width)) for width in ready.kept]
         for given, k in ready.results:
             if given:
                 width, row = ready.outputs[k], directions * ready.outputs[k]
                 found += (starts[k] + direction * width * itemsize, batch * row, row)
             else:
-                found += (kept[first + k].data_ptr(), batch * ready.kept[k], ready.kept[k])
+                width, before = ready.kept[k]
+                found += (memory + (direction * saved + before) * lines * itemsize, batch * width, width)
         for address, width in zip(ends, scans.state_widths, strict=True):
             found += (address + direction * batch * width * itemsize, width)
         ports.append(found)
@@ -235,7 +243,7 @@ class LayerScan(torch.autograd.Function):
         found, kept = _forward(scans, lengths, tensors, training=True)
         ctx.scans, ctx.lengths, ctx.again = scans, lengths, again
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *found[: len(scans.emitted)], *kept)
+        ctx.save_for_backward(*tensors, *found[: len(scans.emitted)], kept)
         return tuple(found)
 
     @staticmethod
@@ -300,7 +308,7 @@ def _backward(
     scans: Scans,
     lengths: Sequence[int],
     tensors: Sequence[Tensor | None],
-    over_time: Sequence[Tensor],
+    over_time: Sequence[Tensor | None],
     gradients: Sequence[Tensor | None],
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
@@ -317,6 +325,7 @@ def _backward(
     )
     ready = _ready_back(scans, asked, itemsize == 8)
     made, empty, emitted = ready.made, example.new_empty, len(scans.emitted)
+    saved, outputs = sum(width for width, _ in scans.kept), [value for value in over_time[:emitted] if value is not None]
     outer = [None if given is None else unit_stride(given) for given in gradients]
     found: list[Tensor | None] = []
     ports: list[list[int]] = []
@@ -329,18 +338,22 @@ def _backward(
                     tensors[here + inputs + stored + k], scans.initial[k], scans.state_widths[k], example
                 )
                 listing += (address, 0, row)
+            elif kind == "saved":
+                kept = over_time[emitted]
+                assert kept is not None
+                width, others = scans.kept[k]
+                part = (direction * saved + others) * steps * batch
+                listing += (kept.data_ptr() + part * itemsize, batch * width, width)
             elif kind == "gradient" and outer[k] is None:
-                listing += (_vector(0.0, over_time[k].shape[2] // directions, dtype).data_ptr(), 0, 0)
+                listing += (_vector(0.0, outputs[k].shape[2] // directions, dtype).data_ptr(), 0, 0)
             else:
                 shared = kind in ("gradient", "output")  # by both directions, side by side
                 tensor = (
                     tensors[here + k]
                     if kind == "input"
-                    else over_time[emitted + direction * len(scans.saved) + k]
-                    if kind == "saved"
                     else outer[k]
                     if kind == "gradient"
-                    else over_time[k]
+                    else outputs[k]
                 )
                 assert tensor is not None
                 shift = direction * (tensor.shape[2] // directions) * itemsize if shared else 0
