@@ -2,10 +2,11 @@
 // Included by level.cpp only, inside the level's namespace.
 #pragma once
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_0(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -53,10 +54,11 @@ void native_0(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_1(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -119,10 +121,11 @@ void native_1(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_2(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -198,10 +201,11 @@ void native_2(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_3(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -237,10 +241,11 @@ void native_3(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_4(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -291,10 +296,11 @@ void native_4(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_5(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -357,10 +363,11 @@ void native_5(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_6(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -438,10 +445,11 @@ void native_6(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_7(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -532,10 +540,11 @@ void native_7(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_8(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -572,10 +581,11 @@ void native_8(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_9(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -626,10 +636,11 @@ void native_9(const Program &program, const Lines &lines, int64_t line, int64_t 
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_10(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at4 = lines.at(program.arrays[4]);
     const auto at5 = lines.at(program.arrays[5]);
@@ -695,10 +706,11 @@ void native_10(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_11(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -742,10 +754,11 @@ void native_11(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_12(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -801,10 +814,11 @@ void native_12(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_13(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -872,10 +886,11 @@ void native_13(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_14(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -910,10 +925,11 @@ void native_14(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_15(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -960,10 +976,11 @@ void native_15(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_16(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1042,10 +1059,11 @@ void native_16(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_17(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1091,10 +1109,11 @@ void native_17(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_18(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1182,10 +1201,11 @@ void native_18(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_19(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1237,10 +1257,11 @@ void native_19(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_20(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1288,10 +1309,11 @@ void native_20(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_21(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1433,10 +1455,11 @@ void native_21(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_22(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1520,10 +1543,11 @@ void native_22(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_23(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1601,10 +1625,11 @@ void native_23(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_24(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1744,10 +1769,11 @@ void native_24(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_25(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1825,10 +1851,11 @@ void native_25(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_26(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -1968,10 +1995,11 @@ void native_26(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_27(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2038,10 +2066,11 @@ void native_27(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_28(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2083,10 +2112,11 @@ void native_28(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_29(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2162,10 +2192,11 @@ void native_29(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_30(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2213,10 +2244,11 @@ void native_30(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_31(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -2264,10 +2296,11 @@ void native_31(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_32(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -2324,10 +2357,11 @@ void native_32(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_33(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2394,10 +2428,11 @@ void native_33(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_34(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at1 = lines.at(program.arrays[1]);
     const auto at2 = lines.at(program.arrays[2]);
@@ -2419,10 +2454,11 @@ void native_34(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_35(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -2456,10 +2492,11 @@ void native_35(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_36(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at3 = lines.at(program.arrays[3]);
     const auto at4 = lines.at(program.arrays[4]);
@@ -2502,10 +2539,11 @@ void native_36(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_37(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2568,10 +2606,11 @@ void native_37(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_38(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at1 = lines.at(program.arrays[1]);
     const auto at2 = lines.at(program.arrays[2]);
@@ -2590,10 +2629,11 @@ void native_38(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
+template <typename Lines>
 void native_39(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,
-              int side, const S *products) {
-    typedef typename Vec<S>::type V;
+              int side, const float *products) {
+    typedef float S;
+    typedef Vec<S>::type V;
     constexpr int L = Vec<S>::lanes;
     const auto at0 = lines.at(program.arrays[0]);
     const auto at1 = lines.at(program.arrays[1]);
@@ -2620,50 +2660,62 @@ void native_39(const Program &program, const Lines &lines, int64_t line, int64_t
     }
 }
 
-template <typename S, typename Lines>
-void native(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit, int side,
-            const S *products) {
-    switch (program.native) {
-        case 0: native_0<S>(program, lines, line, count, unit, side, products); break;
-        case 1: native_1<S>(program, lines, line, count, unit, side, products); break;
-        case 2: native_2<S>(program, lines, line, count, unit, side, products); break;
-        case 3: native_3<S>(program, lines, line, count, unit, side, products); break;
-        case 4: native_4<S>(program, lines, line, count, unit, side, products); break;
-        case 5: native_5<S>(program, lines, line, count, unit, side, products); break;
-        case 6: native_6<S>(program, lines, line, count, unit, side, products); break;
-        case 7: native_7<S>(program, lines, line, count, unit, side, products); break;
-        case 8: native_8<S>(program, lines, line, count, unit, side, products); break;
-        case 9: native_9<S>(program, lines, line, count, unit, side, products); break;
-        case 10: native_10<S>(program, lines, line, count, unit, side, products); break;
-        case 11: native_11<S>(program, lines, line, count, unit, side, products); break;
-        case 12: native_12<S>(program, lines, line, count, unit, side, products); break;
-        case 13: native_13<S>(program, lines, line, count, unit, side, products); break;
-        case 14: native_14<S>(program, lines, line, count, unit, side, products); break;
-        case 15: native_15<S>(program, lines, line, count, unit, side, products); break;
-        case 16: native_16<S>(program, lines, line, count, unit, side, products); break;
-        case 17: native_17<S>(program, lines, line, count, unit, side, products); break;
-        case 18: native_18<S>(program, lines, line, count, unit, side, products); break;
-        case 19: native_19<S>(program, lines, line, count, unit, side, products); break;
-        case 20: native_20<S>(program, lines, line, count, unit, side, products); break;
-        case 21: native_21<S>(program, lines, line, count, unit, side, products); break;
-        case 22: native_22<S>(program, lines, line, count, unit, side, products); break;
-        case 23: native_23<S>(program, lines, line, count, unit, side, products); break;
-        case 24: native_24<S>(program, lines, line, count, unit, side, products); break;
-        case 25: native_25<S>(program, lines, line, count, unit, side, products); break;
-        case 26: native_26<S>(program, lines, line, count, unit, side, products); break;
-        case 27: native_27<S>(program, lines, line, count, unit, side, products); break;
-        case 28: native_28<S>(program, lines, line, count, unit, side, products); break;
-        case 29: native_29<S>(program, lines, line, count, unit, side, products); break;
-        case 30: native_30<S>(program, lines, line, count, unit, side, products); break;
-        case 31: native_31<S>(program, lines, line, count, unit, side, products); break;
-        case 32: native_32<S>(program, lines, line, count, unit, side, products); break;
-        case 33: native_33<S>(program, lines, line, count, unit, side, products); break;
-        case 34: native_34<S>(program, lines, line, count, unit, side, products); break;
-        case 35: native_35<S>(program, lines, line, count, unit, side, products); break;
-        case 36: native_36<S>(program, lines, line, count, unit, side, products); break;
-        case 37: native_37<S>(program, lines, line, count, unit, side, products); break;
-        case 38: native_38<S>(program, lines, line, count, unit, side, products); break;
-        case 39: native_39<S>(program, lines, line, count, unit, side, products); break;
+// False where there is no function for the program: in float64 there is none.
+template <typename S>
+bool native(const Program &program, const TurnLines<S> &lines, int64_t line, int64_t count, int64_t unit,
+            int side, const S *products) {
+    if constexpr (sizeof(S) == sizeof(float)) switch (program.native) {
+        case 0: native_0(program, lines, line, count, unit, side, products); return true;
+        case 1: native_1(program, lines, line, count, unit, side, products); return true;
+        case 2: native_2(program, lines, line, count, unit, side, products); return true;
+        case 3: native_3(program, lines, line, count, unit, side, products); return true;
+        case 4: native_4(program, lines, line, count, unit, side, products); return true;
+        case 5: native_5(program, lines, line, count, unit, side, products); return true;
+        case 6: native_6(program, lines, line, count, unit, side, products); return true;
+        case 7: native_7(program, lines, line, count, unit, side, products); return true;
+        case 9: native_9(program, lines, line, count, unit, side, products); return true;
+        case 10: native_10(program, lines, line, count, unit, side, products); return true;
+        case 11: native_11(program, lines, line, count, unit, side, products); return true;
+        case 12: native_12(program, lines, line, count, unit, side, products); return true;
+        case 13: native_13(program, lines, line, count, unit, side, products); return true;
+        case 14: native_14(program, lines, line, count, unit, side, products); return true;
+        case 15: native_15(program, lines, line, count, unit, side, products); return true;
+        case 16: native_16(program, lines, line, count, unit, side, products); return true;
+        case 17: native_17(program, lines, line, count, unit, side, products); return true;
+        case 18: native_18(program, lines, line, count, unit, side, products); return true;
+        case 19: native_19(program, lines, line, count, unit, side, products); return true;
+        case 20: native_20(program, lines, line, count, unit, side, products); return true;
+        case 21: native_21(program, lines, line, count, unit, side, products); return true;
+        case 22: native_22(program, lines, line, count, unit, side, products); return true;
+        case 27: native_27(program, lines, line, count, unit, side, products); return true;
+        case 28: native_28(program, lines, line, count, unit, side, products); return true;
+        case 29: native_29(program, lines, line, count, unit, side, products); return true;
+        case 30: native_30(program, lines, line, count, unit, side, products); return true;
+        case 31: native_31(program, lines, line, count, unit, side, products); return true;
+        case 32: native_32(program, lines, line, count, unit, side, products); return true;
+        case 33: native_33(program, lines, line, count, unit, side, products); return true;
+        case 34: native_34(program, lines, line, count, unit, side, products); return true;
+        case 35: native_35(program, lines, line, count, unit, side, products); return true;
+        case 36: native_36(program, lines, line, count, unit, side, products); return true;
+        case 37: native_37(program, lines, line, count, unit, side, products); return true;
+        case 38: native_38(program, lines, line, count, unit, side, products); return true;
+        case 39: native_39(program, lines, line, count, unit, side, products); return true;
         default: break;
     }
+    return false;
+}
+
+// False where there is no function for the program: in float64 there is none.
+template <typename S>
+bool native(const Program &program, const ChunkLines<S> &lines, int64_t line, int64_t count, int64_t unit,
+            int side, const S *products) {
+    if constexpr (sizeof(S) == sizeof(float)) switch (program.native) {
+        case 8: native_8(program, lines, line, count, unit, side, products); return true;
+        case 23: native_23(program, lines, line, count, unit, side, products); return true;
+        case 24: native_24(program, lines, line, count, unit, side, products); return true;
+        case 25: native_25(program, lines, line, count, unit, side, products); return true;
+        case 26: native_26(program, lines, line, count, unit, side, products); return true;
+        default: break;
+    }
+    return false;
 }

@@ -286,8 +286,8 @@ class Runner {
 
     template <typename Lines>
     void perform(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit, int side) {
-        if (program.native >= 0) native(program, lines, line, count, unit, side, products);
-        else if (!execute(program, lines, line, count, unit, side, registers, products)) failed = true;
+        if (program.native >= 0 && native(program, lines, line, count, unit, side, products)) return;
+        if (!execute(program, lines, line, count, unit, side, registers, products)) failed = true;
     }
 
     // Whether all results of a pack are parts of one vector, so that tiles can write them where they belong.

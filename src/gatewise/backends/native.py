@@ -8,7 +8,7 @@ processor's registers, all others are interpreted.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gatewise.backends.plan import Listing, own_places, programs
@@ -39,9 +39,13 @@ SPELLED = {
 NOTE = "// Written by `python -m gatewise.backends.native cpp`: not to be changed by hand."
 
 
-def listings() -> list[Listing]:
-    """The programs of the forward in inference and in training, and of the backward, each once."""
-    found: dict[Listing, None] = {}
+# The lines that a program runs over: sequences at one turn, or the lines of a chunk, each at a turn of its own.
+TURN, CHUNK = "TurnLines", "ChunkLines"
+
+
+def listings() -> dict[Listing, set[str]]:
+    """The programs of the forward in inference and in training, and of the backward, and what each runs over."""
+    found: dict[Listing, set[str]] = {}
     for cell in CELLS:
         step = cell.trace()
         sizes = {"X": 2, "H": 3}
@@ -53,11 +57,12 @@ def listings() -> list[Listing]:
                 for name in program.previous
             }
             for schedule, before in ((program.forward, {}), (program.training, {}), (program.reverse, earlier)):
-                found.update(dict.fromkeys(programs(schedule, sizes, places, before)))
-    return list(found)
+                for phase, listing in programs(schedule, sizes, places, before):
+                    found.setdefault(listing, set()).add(TURN if phase in ("once", "loop") else CHUNK)
+    return found
 
 
-def keys(programs: list[Listing]) -> str:
+def keys(programs: Iterable[Listing]) -> str:
     """The programs as tables."""
     lines = [NOTE, "#pragma once", "#include <cstdint>", "", "namespace gatewise {", ""]
     lines += [
@@ -69,6 +74,7 @@ def keys(programs: list[Listing]) -> str:
         "};",
         "",
     ]
+    programs = list(programs)
     for k, (_, _, listing, numbers) in enumerate(programs):
         rows = [", ".join(map(str, listing[n : n + 5])) for n in range(0, len(listing), 5)]
         lines.append(f"static const int64_t NATIVE_{k}[] = {{")
@@ -85,35 +91,37 @@ def keys(programs: list[Listing]) -> str:
     return "\n".join(lines)
 
 
-def functions(programs: list[Listing]) -> str:
-    """A function for each program, and one that chooses among them."""
+def functions(programs: Mapping[Listing, set[str]]) -> str:
+    """A function for each program, and for each kind of lines one that chooses among them."""
     lines = [NOTE, "// Included by level.cpp only, inside the level's namespace.", "#pragma once", ""]
     for k, program in enumerate(programs):
         lines += [*_function(k, program), ""]
-    signature = (
-        "void native(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit, int side,"
-    )
-    lines += [
-        "template <typename S, typename Lines>",
-        signature,
-        "            const S *products) {",
-        "    switch (program.native) {",
-    ]
-    lines += [
-        f"        case {k}: native_{k}<S>(program, lines, line, count, unit, side, products); break;"
-        for k in range(len(programs))
-    ]
-    return "\n".join([*lines, "        default: break;", "    }", "}", ""])
+    for kind in (TURN, CHUNK):
+        lines += [
+            "// False where there is no function for the program: in float64 there is none.",
+            "template <typename S>",
+            f"bool native(const Program &program, const {kind}<S> &lines, int64_t line, int64_t count, int64_t unit,",
+            "            int side, const S *products) {",
+            "    if constexpr (sizeof(S) == sizeof(float)) switch (program.native) {",
+        ]
+        lines += [
+            f"        case {k}: native_{k}(program, lines, line, count, unit, side, products); return true;"
+            for k, used in enumerate(programs.values())
+            if kind in used
+        ]
+        lines += ["        default: break;", "    }", "    return false;", "}", ""]
+    return "\n".join(lines)
 
 
 def _function(number: int, program: Listing) -> Iterator[str]:
     products, arrays, listing, numbers = program
     instructions = [listing[n : n + 5] for n in range(0, len(listing), 5)]
     names = {code: name for name, code in OPCODES.items()}
-    yield "template <typename S, typename Lines>"
+    yield "template <typename Lines>"
     yield f"void native_{number}(const Program &program, const Lines &lines, int64_t line, int64_t count, int64_t unit,"
-    yield "              int side, const S *products) {"
-    yield "    typedef typename Vec<S>::type V;"
+    yield "              int side, const float *products) {"
+    yield "    typedef float S;"
+    yield "    typedef Vec<S>::type V;"
     yield "    constexpr int L = Vec<S>::lanes;"
     for array in range(products, arrays):
         yield f"    const auto at{array} = lines.at(program.arrays[{array}]);"

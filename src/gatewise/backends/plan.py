@@ -88,7 +88,7 @@ class _Writer:
         self.groups: list[int] = []  # widths of the vectors of which chunk buffers are parts
         self.spelled: dict[Expr, Spelling] = {}
         self.starts: dict[Expr, Expr] = {}  # products that are added to others, made before the loop
-        self.programs: list[Listing] = []
+        self.programs: list[tuple[str, Listing]] = []
         self.work = 0
         self.inner = 0
         self.summed: frozenset[str] = frozenset()
@@ -388,7 +388,7 @@ class _Writer:
             following = stages[position + 1] if position + 1 < len(stages) else None
             position += 1
             if stage.kind == "pointwise":
-                found += [[PROGRAM, *self.program(code, ())] for code in self.codes(stage).values()]
+                found += [[PROGRAM, *self.program(code, (), name)] for code in self.codes(stage).values()]
             elif stage.kind == "row":
                 found += [listing for nodes in stage.packs for listing in self.rows(nodes)]
             else:
@@ -404,7 +404,7 @@ class _Writer:
                     position += 1
                     for width, code in codes.items():
                         if width != fused[0].width:
-                            found.append([PROGRAM, *self.program(code, ())])
+                            found.append([PROGRAM, *self.program(code, (), name)])
                     elsewhere = {node for node in fused if self._read_elsewhere(node, following)}
                     others = [node for node in following.nodes if node.width != fused[0].width]
                     elsewhere |= {arg for node in others for arg in self.operands(node)}
@@ -412,7 +412,7 @@ class _Writer:
                         [
                             FUSED,
                             *self.pack(fused, elsewhere, name),
-                            *self.program(codes[fused[0].width], fused),
+                            *self.program(codes[fused[0].width], fused, name),
                         ]
                     )
         return found
@@ -464,7 +464,7 @@ class _Writer:
         """The buffer of an operand of a product: a vector, also of a number."""
         return self.constant(expr, self.width(expr)) if expr.op == "constant" else self.buffer(expr)
 
-    def program(self, code: Bytecode, products: tuple[Expr, ...]) -> list[int]:
+    def program(self, code: Bytecode, products: tuple[Expr, ...], phase: str) -> list[int]:
         """A pointwise program."""
         width = self.width(code.outputs[0])
         arrays = [*products, *(expr for expr in code.inputs if expr not in products), *code.outputs]
@@ -478,7 +478,7 @@ class _Writer:
             elif instruction.op == STORE:
                 target = stored[code.outputs[target - len(code.inputs)]]
             listing += [opcode, target, *operands]
-        self.programs.append((len(products), len(arrays), tuple(listing), code.numbers))
+        self.programs.append((phase, (len(products), len(arrays), tuple(listing), code.numbers)))
         first = len(self.numbers)
         self.numbers.extend(code.numbers)
         buffers = [-1] * len(products) + [self.buffer(expr) for expr in arrays[len(products) :]]
@@ -530,8 +530,8 @@ def without_sums(schedule: Schedule) -> Schedule:
 
 def programs(
     schedule: Schedule, sizes: Mapping[str, int], places: Places, earlier: Mapping[Expr, tuple[Expr, Expr]]
-) -> list[Listing]:
-    """The pointwise programs of a plan."""
+) -> list[tuple[str, Listing]]:
+    """The pointwise programs of a plan, each with its phase."""
     writer = _Writer(schedule, sizes, places, earlier)
     writer.carry()
     writer.written()
