@@ -3,11 +3,10 @@
 #pragma once
 #include <algorithm>
 #include <deque>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "native_keys.h"
+#include "numbers.h"
 #include "operations.h"
 #include "plan.h"
 
@@ -19,14 +18,10 @@ struct Needs {
     std::vector<int64_t> parameters, gradients;      // elements, from the first on
 };
 
-class PlanReader {
-    // Widths and offsets are below this, so that no product of two of them overflows.
-    static constexpr int64_t MOST = int64_t(1) << 31;
+class PlanReader : Numbers {
     enum class Time { once, before, loop, after, sums };
 
-    const std::vector<int64_t> numbers;
     const std::vector<double> constants;
-    size_t at = 0;
     std::vector<Buffer> buffers;
     std::vector<Vector> vectors;
     std::deque<std::vector<Stage>> stages;
@@ -41,27 +36,6 @@ class PlanReader {
     int64_t n_programs = 0, n_native = 0;
     Plan plan{};
 
-    [[noreturn]] static void fail(const char *what) { throw std::invalid_argument(std::string("the plan ") + what); }
-    static void expect(bool holds, const char *otherwise) {
-        if (!holds) fail(otherwise);
-    }
-
-    int64_t next() {
-        expect(at < numbers.size(), "ends too early");
-        return numbers[at++];
-    }
-    int64_t count(int64_t most = 1 << 16) {
-        int64_t value = next();
-        expect(value >= 0 && value <= most, "has a number out of range");
-        return value;
-    }
-    const int64_t *many(int64_t n) {
-        expect(n >= 0 && size_t(n) <= numbers.size() - at, "ends too early");
-        const int64_t *start = numbers.data() + at;
-        at += size_t(n);
-        return start;
-    }
-    int64_t width() { return count(MOST); }
     const Buffer &buffer(int64_t index) const {
         expect(index >= 0 && index < int64_t(buffers.size()), "names a buffer that is not there");
         return buffers[size_t(index)];
@@ -387,7 +361,7 @@ class PlanReader {
 
     // Without functions that were written for programs if it `interprets`.
     PlanReader(std::vector<int64_t> given, std::vector<double> doubles, bool interprets)
-        : numbers(std::move(given)), constants(std::move(doubles)), interprets(interprets) {
+        : Numbers(std::move(given)), constants(std::move(doubles)), interprets(interprets) {
         n_streams = count();
         n_parameters = count();
         n_gradients = count();
@@ -407,7 +381,7 @@ class PlanReader {
         plan.after = read_phase(Time::after);
         time = Time::sums;
         read_sums();
-        expect(at == numbers.size(), "goes on beyond its end");
+        end();
         for (const std::vector<Stage> &phase : stages)
             for (const Stage &stage : phase)
                 if (stage.kind == Kind::pack || stage.kind == Kind::fused) packs[size_t(stage.pack.number)] = &stage.pack;
