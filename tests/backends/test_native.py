@@ -43,7 +43,7 @@ class Watched:
         self.plans: list[Any] = []
         self.run = self.core.run
 
-    def Plan(self, numbers: Any, constants: Any, is_double: bool) -> Any:  # noqa: N802
+    def Plan(self, numbers: Any, constants: Any, is_double: bool) -> Any:
         self.plans.append(self.core.Plan(numbers, constants, is_double, self.interprets))
         return self.plans[-1]
 
