@@ -1,10 +1,13 @@
 // The Python module: the levels that this processor can run, and plans.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -130,8 +133,8 @@ typedef nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu> Do
 struct Owner {
     PlanReader reader;
     bool is_double;
-    Owner(Ints ints, Doubles doubles, bool is_double)
-        : reader({ints.data(), ints.data() + ints.size()}, {doubles.data(), doubles.data() + doubles.size()}),
+    Owner(Ints ints, Doubles doubles, bool is_double, bool interprets)
+        : reader({ints.data(), ints.data() + ints.size()}, {doubles.data(), doubles.data() + doubles.size()}, interprets),
           is_double(is_double) {}
     size_t n_ports() const {
         const Plan &plan = reader.get();
@@ -144,10 +147,32 @@ struct Owner {
 class Ports {
     std::vector<Port> all;
 
+    static void expect(bool holds, const char *otherwise) {
+        if (!holds) throw std::invalid_argument(otherwise);
+    }
+
+    // Every element can be addressed, and no two that are written are one.
+    static void check(const Port &port, int64_t element, int64_t steps, int64_t rows, int64_t width, bool written) {
+        expect(port.data != nullptr, "the plan was given a tensor without memory");
+        expect(reinterpret_cast<uintptr_t>(port.data) % uintptr_t(element) == 0,
+               "the plan was given a tensor whose address is no multiple of its elements' size");
+        int64_t over_time, over_rows, last;
+        expect(port.time >= 0 && port.row >= 0 && !__builtin_mul_overflow(steps - 1, port.time, &over_time) &&
+                   !__builtin_mul_overflow(rows - 1, port.row, &over_rows) &&
+                   !__builtin_add_overflow(over_time, over_rows, &last) && last <= (int64_t(1) << 58) - width,
+               "the plan was given a tensor with a stride out of range");
+        expect(!written || ((steps == 1 || port.time >= width) && (rows == 1 || port.row >= width)),
+               "the plan was given a tensor to write to whose elements overlap");
+    }
+
    public:
     Ports(const Owner &owner, const std::vector<int64_t> &given, Job &job) {
-        if (given.size() != owner.n_ports()) throw std::invalid_argument("the plan was given other tensors than it needs");
+        expect(given.size() == owner.n_ports(), "the plan was given other tensors than it needs");
         const Plan &plan = owner.reader.get();
+        const Needs &needs = owner.reader.needs();
+        const int64_t element = owner.is_double ? 8 : 4;
+        const std::vector<int64_t> *widths[] = {&needs.streams, &needs.states, &needs.parameters,
+                                                &needs.results, &needs.states, &needs.gradients};
         const int64_t counts[] = {owner.reader.n_streams, plan.n_states, owner.reader.n_parameters,
                                   plan.n_results, plan.n_states, owner.reader.n_gradients};
         const int64_t fields[] = {3, 2, 1, 3, 2, 1};
@@ -157,7 +182,8 @@ class Ports {
                 Port port{reinterpret_cast<void *>(given[at]), 0, 0};
                 if (fields[kind] == 3) port.time = given[at + 1];
                 if (fields[kind] >= 2) port.row = given[at + size_t(fields[kind]) - 1];
-                if (port.data == nullptr) throw std::invalid_argument("the plan was given a tensor without memory");
+                check(port, element, fields[kind] == 3 ? job.steps : 1, fields[kind] >= 2 ? job.rows : 1,
+                      (*widths[kind])[size_t(k)], kind >= 3);
                 all.push_back(port);
                 at += size_t(fields[kind]);
             }
@@ -175,9 +201,14 @@ void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<
          const std::vector<bool> &backwards, int64_t steps, int64_t rows, const std::vector<int64_t> &lengths,
          int64_t threads, bool by_units) {
     const size_t n = plans.size();
-    if (n < 1 || n > 2 || ports.size() != n || backwards.size() != n || steps < 1 || rows < 1 || threads < 1 ||
-        plans[0]->is_double != plans[n - 1]->is_double || (!lengths.empty() && lengths.size() != size_t(rows)))
-        throw std::invalid_argument("expected one or two plans of one type, a step and a sequence, and its length");
+    if (n < 1 || n > 2 || ports.size() != n || backwards.size() != n || plans[0] == nullptr || plans[n - 1] == nullptr ||
+        plans[0]->is_double != plans[n - 1]->is_double)
+        throw std::invalid_argument("expected one or two plans of one type, and the ports and the direction of each");
+    constexpr int64_t MOST = std::numeric_limits<int32_t>::max();  // places in time and in the batch are 32 bits wide
+    if (steps < 1 || steps > MOST || rows < 1 || rows > MOST || threads < 1 || threads > MOST)
+        throw std::invalid_argument("expected at least one time step, sequence and thread, and fewer than 2^31 of each");
+    if (!lengths.empty() && lengths.size() != size_t(rows))
+        throw std::invalid_argument("expected a length for each sequence");
     for (int64_t length : lengths)
         if (length < 0 || length > steps) throw std::invalid_argument("a length is not within the time steps");
     const bool is_double = plans[0]->is_double, apart = n == 2 && threads > 1;
@@ -194,11 +225,17 @@ void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<
         job.threads = apart ? (k ? threads / 2 : threads - threads / 2) : threads;
         job.by_units = by_units && job.threads > 1;
         holders.emplace_back(*plans[k], ports[k], job);
+        // Else what is kept for a turn could not be counted.
+        if (plans[k]->reader.kept() > (int64_t(1) << 50) / rows) throw std::bad_alloc();
     }
     int failure = 0;
     {
         nb::gil_scoped_release release;
-        auto memory = [&](const Job &job) { return size_t(level.memory(job, is_double)); };
+        auto memory = [&](const Job &job) {
+            const int64_t bytes = level.memory(job, is_double);
+            if (bytes >= MOST_MEMORY) throw std::bad_alloc();
+            return size_t(bytes);
+        };
         auto together = [&](const Job *some, size_t count) {
             Pool::Lease first(pool(), memory(some[0])), second(pool(), count == 2 ? memory(some[1]) : 64);
             void *const pieces[] = {first.data(), second.data()};
@@ -228,7 +265,19 @@ NB_MODULE(_core, m) {
         return names;
     });
     m.def("level", [] { return std::string(chosen().name); });
-    nb::class_<Owner>(m, "Plan").def(nb::init<Ints, Doubles, bool>(), "numbers"_a, "constants"_a, "is_double"_a);
+    nb::class_<Owner>(m, "Plan")
+        .def(nb::init<Ints, Doubles, bool, bool>(), "numbers"_a, "constants"_a, "is_double"_a, "interprets"_a = false,
+             "Read and check a plan; `interprets`: without functions that were written for programs.")
+        .def_prop_ro(
+            "needs",
+            [](const Owner &owner) {
+                const Needs &needs = owner.reader.needs();
+                return std::make_tuple(needs.streams, needs.states, needs.parameters, needs.results, needs.gradients);
+            },
+            "Units of each stream, state and result, and elements of each parameter and gradient, that are touched.")
+        .def_prop_ro(
+            "natives", [](const Owner &owner) { return std::make_pair(owner.reader.natives(), owner.reader.programs()); },
+            "How many pointwise programs have a function of their own, and how many there are.");
     m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a);
     bind_masks(m);
 }

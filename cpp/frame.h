@@ -2,6 +2,12 @@
 // inside the level's namespace.
 #pragma once
 
+// Sizes stay within what can be counted: a sum or product that does not is `MOST_MEMORY`.
+inline int64_t times(int64_t a, int64_t b) {
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) || product > MOST_MEMORY ? MOST_MEMORY : product;
+}
+
 // Memory handed out piece by piece; without memory it only counts.
 class Arena {
     char *start;
@@ -11,8 +17,9 @@ class Arena {
     explicit Arena(void *memory) : start(static_cast<char *>(memory)) {}
     template <typename E>
     E *take(int64_t count) {
-        E *piece = reinterpret_cast<E *>(start + used);
-        used += (count * int64_t(sizeof(E)) + 63) / 64 * 64;
+        E *piece = start ? reinterpret_cast<E *>(start + used) : nullptr;
+        const int64_t bytes = times(count, int64_t(sizeof(E)));
+        used = bytes > MOST_MEMORY - 64 - used ? MOST_MEMORY : used + (bytes + 63) / 64 * 64;
         return piece;
     }
     int64_t size() const { return used; }
@@ -129,7 +136,7 @@ struct Frame {
     int64_t lines_together() const { return chunk * job.rows; }
 
     static Place<S> rotating(Arena &arena, int64_t slots, int64_t row, int64_t rows) {
-        return {arena.take<S>(slots * row * rows), row * rows, row, slots};
+        return {arena.take<S>(times(slots, row * rows)), row * rows, row, slots};
     }
 
     // Memory of buffers; the values of constants and parameters are filled in by `prepare`.
@@ -150,8 +157,7 @@ struct Frame {
                 case Source::state: place = given(job.states[buffer.index]); break;
                 case Source::result: place = given(job.results[buffer.index]); break;
                 case Source::chunk:
-                    if (!arena.counts()) place = groups[buffer.index];
-                    place.data += buffer.update;
+                    if (!arena.counts()) place = groups[buffer.index], place.data += buffer.update;
                     break;
                 case Source::turns: place = rotating(arena, TURN_SLOTS, buffer.width, job.rows); break;
                 case Source::vector:

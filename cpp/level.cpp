@@ -4,6 +4,7 @@
 // a small block that stays in the nearest cache, where the pointwise program that follows works on it. Nothing of the
 // standard library's templates is used: the linker would merge those of all levels into one, which might be that of a
 // level this processor does not have.
+#include "operations.h"
 #include "plan.h"
 
 #include <cmath>
@@ -45,7 +46,8 @@ int64_t memory_of(const Job &job) {
     Arena arena(nullptr);
     Frame<S> frame(job, arena);
     frame.take_buffers(arena);
-    return arena.size() + frame.threads * thread_bytes(frame);
+    const int64_t all = arena.size() + times(frame.threads, thread_bytes(frame));
+    return all < MOST_MEMORY ? all : MOST_MEMORY;
 }
 
 template <typename S>

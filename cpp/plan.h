@@ -135,6 +135,8 @@ struct Plan {
     int64_t n_results;
 };
 
+constexpr int64_t MOST_MEMORY = int64_t(1) << 62;  // bytes; more than there can be
+
 struct Port {
     void *data;
     int64_t time, row;  // strides in elements

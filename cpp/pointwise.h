@@ -1,11 +1,6 @@
 // The interpreter of pointwise programs. Included by level.cpp only, inside the level's namespace.
 #pragma once
 
-enum Op : int64_t {
-    LOAD, CONSTANT, STORE, ADD, SUB, MUL, DIV, NEG, ABS, SIGN, SQUARE, SQRT, EXP, EXPM1, LOG, LOG1P, SIGMOID, TANH,
-    LOGSIGMOID, SOFTPLUS, RELU, MAXIMUM, MINIMUM, WHERE, GE, GT, LE, LT, FLOOR, DETACH, CLIP_GRAD, OPERATIONS
-};
-
 // Lines of a chunk: each a sequence at a turn of its own. An address is found line by line.
 template <typename S>
 struct ChunkLines {

@@ -1,8 +1,6 @@
 // Operations that mix the units of a vector. Included by level.cpp only, inside the level's namespace.
 #pragma once
 
-enum RowOp : int64_t { MEAN, TOTAL, SPREAD, NORMALISE, RSTD, REPEAT, FOLD };
-
 // A sum over the units of vectors, in several partial sums for each lane: of x, or of (x - centre)^2.
 template <typename S>
 class Total {

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from gatewise.backends import cpu
 from gatewise.backends.cpu import unit_stride
@@ -95,7 +96,10 @@ def eligible(tensors: Sequence[Tensor | None]) -> bool:
         not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
         and torch._C._len_torch_dispatch_stack() == 0
-        and all(tensor is None or type(tensor) in _ORDINARY for tensor in tensors)
+        and forward_ad._current_level < 0
+        and torch._C._get_tracing_state() is None
+        # A negated view's memory holds the numbers before they are negated.
+        and all(tensor is None or (type(tensor) in _ORDINARY and not tensor.is_neg()) for tensor in tensors)
     )
 
 
@@ -251,7 +255,8 @@ class LayerScan(torch.autograd.Function):
         """The derived backward; where it will be differentiated itself, that of the reference."""
         scans: Scans = ctx.scans
         total = scans.directions * sum(scans.counts)
-        tensors, over_time = ctx.saved_tensors[:total], ctx.saved_tensors[total:]
+        saved = ctx.saved_tensors  # once: hooks that restore them, as those of checkpoints, need not do so again
+        tensors, over_time = saved[:total], saved[total:]
         needed = ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():
             return (None, None, None, *_differentiable(ctx.again, tensors, needed, gradients))

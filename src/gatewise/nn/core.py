@@ -141,16 +141,21 @@ class RecurrentCore(nn.Module):
             raise ConfigurationError(f"no cell has vectors of width {unused[0]}: leave it out of widths")
         self._own_masks = any(chosen.masked() for chosen in self._options)
         self._layer_of = [layer for layer, _ in self.scans]
+        self._shapes = [
+            {
+                **layout.shapes,
+                **{
+                    f"initial_{name}": (sizes[str(leaf.width)],)
+                    for name, leaf in step.states.items()
+                    if step.initial[name] == "learned"
+                },
+            }
+            for step, sizes, layout in zip(self._steps, self._sizes, self._layouts, strict=True)
+        ]
         self._names: list[dict[str, str]] = []
         for layer, direction in self.scans:
             suffix = f"_l{layer}" + ("_reverse" if direction else "")
-            shapes = dict(self._layouts[layer].shapes)
-            step, sizes = self._steps[layer], self._sizes[layer]
-            shapes |= {
-                f"initial_{name}": (sizes[str(leaf.width)],)
-                for name, leaf in step.states.items()
-                if step.initial[name] == "learned"
-            }
+            shapes = self._shapes[layer]
             self._names.append({name: name + suffix for name in shapes})
             for name, shape in shapes.items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
@@ -477,11 +482,10 @@ class RecurrentCore(nn.Module):
         """
         autocast = self._autocast(data)
         for number, (layer, _) in enumerate(self.scans):
-            shapes = self._layouts[layer].shapes
+            shapes = self._shapes[layer]
             for name, value in self.stored(number).items():
-                full = self._names[number][name]
-                expected = shapes.get(name)
-                if expected is not None and tuple(value.shape) != tuple(expected):
+                full, expected = self._names[number][name], shapes[name]
+                if tuple(value.shape) != tuple(expected):
                     raise DataError(f"the parameter {full} must be {list(expected)}, got {list(value.shape)}")
                 if data.device != value.device:
                     raise DataError(

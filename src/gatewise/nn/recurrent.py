@@ -254,10 +254,11 @@ class Recurrent(RecurrentCore):
                 expected = [self.directions, *batch, size]
                 if not isinstance(given[name], Tensor):
                     raise DataError(f"expected the state {name} of layer {layer} to be a Tensor, got {given[name]!r}")
-                if list(given[name].shape) != expected or not self._fits(given[name], data):
+                value = given[name]
+                if list(value.shape) != expected or value.device != data.device or not self._fits(value, data):
                     raise DataError(
-                        f"expected the state {name} of layer {layer} to be [D, B, w] = {expected} of {data.dtype}, got "
-                        f"{list(given[name].shape)} of {given[name].dtype}"
+                        f"expected the state {name} of layer {layer} to be [D, B, w] = {expected} of {data.dtype} on "
+                        f"{data.device}, got {list(value.shape)} of {value.dtype} on {value.device}"
                     )
             for direction in range(self.directions):
                 parts = {name: given[name][direction] for name in step.states}

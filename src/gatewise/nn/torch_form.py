@@ -79,7 +79,12 @@ class TorchForm(RecurrentCore):
 
         All of it is what the long way does as well, which also finds the words for whatever does not fit.
         """
-        if type(input) is not Tensor or (self.training and (self._own_masks or self.dropout > 0)):
+        # What looks into a call may also choose another backend for it: it is asked for before what is remembered.
+        if (
+            type(input) is not Tensor
+            or (self.training and (self._own_masks or self.dropout > 0))
+            or not eligible((input,))
+        ):
             return None
         shape, dtype = input.shape, input.dtype
         key = (shape, dtype, self.backend, self.training)
@@ -93,7 +98,7 @@ class TorchForm(RecurrentCore):
         single = input.dim() == 2
         x = unit_stride(input.unsqueeze(1) if single else input.transpose(0, 1) if self.batch_first else input)
         groups = self._plain_parameters(dtype)
-        if groups is None or input.device.type != "cpu" or not eligible([x]):
+        if groups is None or input.device.type != "cpu":
             return None
         states: Sequence[Tensor] | None = None
         if hx is not None:
