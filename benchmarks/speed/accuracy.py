@@ -1,0 +1,60 @@
+"""What has to be right before a time counts: values against a float64 truth, by torch's own error."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Values = dict[str, Tensor]
+
+OWN_ERRORS = 4.0  # how many times torch's own error ours may be
+ROUNDING = float(torch.finfo(torch.float32).eps)  # below this, torch's own error is luck
+SAME_FUNCTION = 1e-3  # error of a rival beyond which it computes something else
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What values are held against.
+
+    Attributes:
+        truth: outputs and gradients by name, in float64.
+        own: torch's own error for each of them: that of its float32, by `error`.
+    """
+
+    truth: Mapping[str, Tensor]
+    own: Mapping[str, float]
+
+    def only(self, *names: str) -> "Standard":
+        """The part of it with these names."""
+        return Standard({name: self.truth[name] for name in names}, {name: self.own[name] for name in names})
+
+
+def error(got: Tensor, truth: Tensor) -> float:
+    """The largest deviation, relative to the largest true value; infinite where shapes differ or something is not a
+    number.
+    """
+    if got.shape != truth.shape or not bool(got.isfinite().all()):
+        return float("inf")
+    deviation = float((got.detach().double() - truth).abs().max())
+    scale = float(truth.abs().max())
+    return deviation / scale if scale > 0 else deviation
+
+
+def errors(values: Mapping[str, Tensor], truth: Mapping[str, Tensor]) -> dict[str, float]:
+    """The error of each true value; infinite where there is none."""
+    return {name: error(values[name], true) if name in values else float("inf") for name, true in truth.items()}
+
+
+def limits(standard: Standard, bound: float | None = None) -> dict[str, float]:
+    """The error allowed to each value: `OWN_ERRORS` times torch's own, or a bound for all."""
+    return {name: OWN_ERRORS * max(own, ROUNDING) if bound is None else bound for name, own in standard.own.items()}
+
+
+def objection(found: Mapping[str, float], allowed: Mapping[str, float]) -> str | None:
+    """Why these errors are too large, naming the value that is furthest off; None if they are not."""
+    over = {name: value / allowed[name] for name, value in found.items() if not value <= allowed[name]}  # NaN is over
+    if not over:
+        return None
+    worst = max(over, key=over.__getitem__)
+    return f"error of {worst} {found[worst]:.1e}, allowed {allowed[worst]:.1e}"
