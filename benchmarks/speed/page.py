@@ -174,7 +174,7 @@ def _cell(comparison: Comparison, base: str, line: Line) -> str:
 
 def _us(line: Line, name: str) -> str:
     value = line["us"].get(name)
-    return "–" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return "–" if value is None else _short(value)
 
 
 def _remarks(case: Case, measured: Sequence[Line]) -> list[str]:
@@ -224,4 +224,13 @@ def _scaling(lines: Sequence[Line]) -> list[str]:
 def _footprint(line: Line | None) -> str:
     if line is None:
         return ""
-    return f"{line['ms']:,.3g} ms, {line['peak_mb']:,.1f} MB" if "ms" in line else line["reason"]
+    return f"{_short(line['ms'])} ms, {_short(line['peak_mb'])} MB" if "ms" in line else line["reason"]
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point.
+
+    >>> _short(3741.2), _short(0.55512)
+    ('3,741', '0.555')
+    """
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
