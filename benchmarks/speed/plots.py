@@ -15,7 +15,8 @@ from benchmarks.speed.scaling import along
 
 COLOURS = ("#2a6f97", "#c8553d")
 WIDTH = 8.2  # inches
-TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 12, 20, 50, 100)
+TICKS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+CLOSE_TICKS = (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4)  # where the axis spans less than a factor of 3
 
 
 def ratios(results: Results, threads: int, panels: Sequence[tuple[str, ...]]) -> str | None:
@@ -27,7 +28,7 @@ def ratios(results: Results, threads: int, panels: Sequence[tuple[str, ...]]) ->
         return None
     longest = max(len(found) for panel in shown for _, found in panel)
     with _drawing():
-        figure = Figure(figsize=(WIDTH, 1.1 + 0.17 * longest), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.2 + 0.17 * longest), layout="constrained")
         row = figure.subplots(1, len(shown), squeeze=False)[0]
         for axes, panel in zip(row, shown, strict=True):
             _panel(axes, panel)
@@ -76,15 +77,17 @@ def _panel(axes: Axes, panel: Sequence[tuple[str, list[tuple[str, float, float, 
         errors = [[max(0.0, m - low) for _, m, low, _ in found], [max(0.0, high - m) for _, m, _, high in found]]
         axes.errorbar(middle, places, xerr=errors, fmt="o", ms=3.5, lw=1, color=COLOURS[number % 2], label=name)
     axes.axvline(1, color="black", lw=0.8)
-    low, high = axes.get_xlim()
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([tick for tick in TICKS if low / 1.2 <= tick <= high * 1.2]))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(FixedLocator(CLOSE_TICKS if high < 3 * low else TICKS))
+    axes.set_xlim(low, high)
+    axes.set_xlabel("the rival's time over ours")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.04), frameon=False, fontsize=7)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=7)
 
 
 @contextmanager

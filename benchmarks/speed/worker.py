@@ -32,6 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     # The scripted loop is a rival as long as torch has it.
     warnings.filterwarnings("ignore", message=r"`torch\.jit\.script", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message="dynamo_pgo force disabled", category=UserWarning)
     torch.set_num_threads(options.threads)
     settings = Settings(options.threads, options.seed, options.quick, options.clock)
     selection = Selection(tuple(options.cases), tuple(options.points), options.quick)
