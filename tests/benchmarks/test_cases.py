@@ -5,6 +5,7 @@ import torch
 
 from benchmarks.speed.accuracy import SAME_FUNCTION, errors
 from benchmarks.speed.case import Case, Settings
+from benchmarks.speed.cases import streaming
 from benchmarks.speed.contenders import COMPILED_STEP, EAGER, SCRIPTED, loop
 from benchmarks.speed.kinds import LAYER_NORMED, PEEPHOLE
 from benchmarks.speed.points import BATCHES, FEW, GRID, LOOPS, QUICK, TEN, Point
@@ -32,6 +33,16 @@ def test_all_contenders_compute_the_same(case: Case) -> None:
             bound = contender.bound or SAME_FUNCTION
             assert max(found.values()) < bound, f"{contender.name}: {found}"
             contender.task.call()
+
+
+def test_rivals_in_streaming_carry_their_state_on() -> None:
+    contenders = streaming.rivals(Point(1, 1, 5), Settings(threads=1))
+    assert len(contenders) == 4
+    with torch.inference_mode():
+        for contender in contenders:
+            contender.task.call()
+            found = errors(contender.task.values(), contender.standard.truth)
+            assert max(found.values()) < SAME_FUNCTION, f"{contender.name}: {found}"
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -1,6 +1,6 @@
 """One step at a time: T = 1, B = 1, the state carried on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 import gatewise.nn
 from benchmarks.speed import onnx_lstm
-from benchmarks.speed.accuracy import SAME_FUNCTION, Standard, Values
+from benchmarks.speed.accuracy import SAME_FUNCTION, Values
 from benchmarks.speed.case import Case, Comparison, Contender, Settings, Target
 from benchmarks.speed.contenders import ONNX, TORCH
 from benchmarks.speed.points import Point, points
@@ -73,52 +73,54 @@ def _bound(problem: Problem, threads: int) -> Step:
     session = onnx_lstm.session(problem.weights, (1, 1, hidden), threads, states=True)
     x_now = torch.zeros(1, 1, hidden)
     old, new = ({name: torch.zeros(1, 1, hidden) for name in onnx_lstm.STATES} for _ in range(2))
-    ways: list[tuple[Any, Tensor]] = []
+    ways: list[tuple[Any, dict[str, Tensor]]] = []  # the tensors are kept, since bindings hold addresses alone
     for before, after in ((old, new), (new, old)):
         binding = session.io_binding()
         for name, value in {"x": x_now, **before}.items():
             binding.bind_input(name, "cpu", 0, "float32", list(value.shape), value.data_ptr())
         for name, value in after.items():
             binding.bind_output(f"y_{name}", "cpu", 0, "float32", list(value.shape), value.data_ptr())
-        ways.append((binding, after["h"]))
+        ways.append((binding, after))
     turn = 0
 
     def step(x: Tensor) -> Tensor:
         nonlocal turn
         x_now.copy_(x[None])
-        binding, h = ways[turn]
+        binding, after = ways[turn]
         session.run_with_iobinding(binding)
         turn = 1 - turn
-        return h[0]
+        return after["h"][0]
 
     return step
 
 
-def _contender(
-    name: str,
-    make: Callable[[Problem, int], Step],
-    problem: Problem,
-    standard: Standard,
-    threads: int,
-    bound: float | None,
-) -> Contender:
-    step, x = make(problem, threads), problem.x[0]
+RIVALS: Mapping[str, Callable[[Problem, int], Step]] = {TORCH: _layer, CELL: _cell, ONNX: _onnx, BOUND: _bound}
 
-    def values() -> Values:
-        fresh = make(problem, threads)
-        return {"output": torch.stack([fresh(x).clone() for x in problem.x])}
 
-    return Contender(name, Task(lambda: step(x), values), standard, bound)
+def rivals(point: Point, settings: Settings) -> list[Contender]:
+    """All but ours."""
+    return [_contender(name, make, _problem(point, settings), settings, SAME_FUNCTION) for name, make in RIVALS.items()]
 
 
 def _streams(point: Point, settings: Settings) -> list[Contender]:
-    problem = Problem(Point(1, STEPS, point.hidden), training=False, seed=settings.seed)
-    standard = problem.standard.only("output")
-    rivals = {TORCH: _layer, CELL: _cell, ONNX: _onnx, BOUND: _bound}
-    found = [_contender(OURS, _ours, problem, standard, settings.threads, None)]
-    return found + [
-        _contender(name, make, problem, standard, settings.threads, SAME_FUNCTION) for name, make in rivals.items()
-    ]
+    return [_contender(OURS, _ours, _problem(point, settings), settings), *rivals(point, settings)]
+
+
+def _problem(point: Point, settings: Settings) -> Problem:
+    """A sequence of which each call reads the first step; all of it is compared with the truth."""
+    return Problem(Point(1, STEPS, point.hidden), training=False, seed=settings.seed)
+
+
+def _contender(
+    name: str, make: Callable[[Problem, int], Step], problem: Problem, settings: Settings, bound: float | None = None
+) -> Contender:
+    step, x = make(problem, settings.threads), problem.x[0]
+
+    def values() -> Values:
+        fresh = make(problem, settings.threads)
+        return {"output": torch.stack([fresh(x).clone() for x in problem.x])}
+
+    return Contender(name, Task(lambda: step(x), values), problem.standard.only("output"), bound)
 
 
 CASES = (
