@@ -119,6 +119,8 @@ def run(asked: Run, out: Path) -> None:
     results = gathered(lines)
     print("\n".join(table(summarise(results))))
     print(f"\n{len(results.points)} points measured, {len(results.skipped)} not; {out}")
+    if results.others is not None:
+        print(results.others)
     if results.refused:
         raise SystemExit("\n".join(results.refused))
 

@@ -104,12 +104,8 @@ def _machines(results: Results) -> str:
         )
     if any(line["quick"] for line in results.machines):
         lines.append("**A quick run**: few points, few repeats. Its numbers show that the benchmarks work, no more.\n")
-    shares = sorted(line["others"] for line in results.points if line["others"] is not None)
-    if shares:
-        lines.append(
-            f"Other processes took {shares[len(shares) // 2]:.0%} of the machine at half of the points, "
-            f"{shares[-1]:.0%} at the busiest.\n"
-        )
+    if results.others is not None:
+        lines.append(f"{results.others}\n")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 Line = Mapping[str, Any]
+NOISY = 0.1  # share of the machine that others take, beyond which it is said what that means
 
 
 def counted(threads: int) -> str:
@@ -44,6 +45,19 @@ class Results:
             if line["case"] == case and line["threads"] == threads:
                 found.setdefault(line["reason"], []).append(line["point"])
         return found
+
+    @property
+    def others(self) -> str | None:
+        """A sentence on how busy others kept the machine; None where it is not known."""
+        shares = sorted(line["others"] for line in self.points if line["others"] is not None)
+        if not shares:
+            return None
+        middle = shares[len(shares) // 2]
+        noisy = ": on a quieter machine ratios would differ, floors most of all" if middle > NOISY else ""
+        return (
+            f"Other processes took {middle:.0%} of the machine at half of the points or more, {shares[-1]:.0%} at the "
+            f"busiest{noisy}."
+        )
 
     @property
     def refused(self) -> list[str]:

@@ -97,7 +97,7 @@ def test_the_page() -> None:
     assert "| 8/32/64 | 1,234 (cpu) | refused: gatewise: error of output |  |" in text
     assert "A Processor, 2 cores, AVX512 (compiled core: x86_64_v4)" in text
     assert "21 rounds. The largest error of ours is 50% of the one allowed." in text
-    assert "Other processes took 2% of the machine at half of the points, 2% at the busiest." in text
+    assert "Other processes took 2% of the machine at half of the points or more, 2% at the busiest." in text
     assert "Not measured with 1 thread: there is none." in text
     assert "![A plot](images/plot.svg)" in text
     assert "A quick run" not in text
@@ -105,6 +105,16 @@ def test_the_page() -> None:
     assert max(len(line) for line in text.splitlines() if not line.startswith(("|", "Not measured"))) <= 200
     assert text.endswith("\n")
     assert "\n\n\n" not in text
+
+
+def test_a_busy_machine_is_told() -> None:
+    lines = [{**point("1/32/32", {}), "others": share} for share in (0.0, 0.4, 0.8)]
+    said = results(*lines).others
+    assert said is not None
+    assert said.startswith(
+        "Other processes took 40% of the machine at half of the points or more, 80% at the busiest: on"
+    )
+    assert results({**point("1/32/32", {}), "others": None}).others is None
 
 
 def test_a_quick_run_says_that_it_is_one() -> None:
