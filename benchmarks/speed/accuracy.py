@@ -10,8 +10,9 @@ Values = dict[str, Tensor]
 
 OWN_ERRORS = 4.0  # how many times torch's own error ours may be
 ROUNDING = float(torch.finfo(torch.float32).eps)  # below this, torch's own error is luck
-VANISHING = 1e-12  # of the largest true value: what float64 leaves of a zero
-SAME_FUNCTION = 1e-3  # error of a rival beyond which it computes something else
+GRADIENT = "gradient of "  # how the names of gradients begin
+VANISHING = 1e-12  # of the largest gradient: what float64 leaves of a zero
+SAME_FUNCTION = 1e-3  # error beyond which something else is computed, whatever torch's own
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,27 @@ def errors(values: Mapping[str, Tensor], truth: Mapping[str, Tensor]) -> dict[st
     """The error of each true value, relative to its largest element; infinite where there is no such value.
 
     Some gradients are zero by the cell's equations, and in float64 what rounding leaves: that of the input gate's bias
-    in the sLSTM, whose normaliser takes it out again. Their error is relative to the largest of all values.
+    in the sLSTM, whose normaliser takes it out again. Their error is relative to the largest of all gradients.
     """
     scales = {name: float(true.abs().max()) for name, true in truth.items()}
-    largest = max(scales.values())
+    largest = max((scale for name, scale in scales.items() if name.startswith(GRADIENT)), default=0.0)
+    for name, scale in scales.items():
+        if name.startswith(GRADIENT) and scale < VANISHING * largest:
+            scales[name] = largest
     return {
-        name: error(values[name], true, scales[name] if scales[name] > VANISHING * largest else largest or 1.0)
-        if name in values
-        else float("inf")
+        name: error(values[name], true, scales[name] or 1.0) if name in values else float("inf")
         for name, true in truth.items()
     }
 
 
 def limits(standard: Standard, bound: float | None = None) -> dict[str, float]:
-    """The error allowed to each value: `OWN_ERRORS` times torch's own, or a bound for all."""
-    return {name: OWN_ERRORS * max(own, ROUNDING) if bound is None else bound for name, own in standard.own.items()}
+    """The error allowed to each value: a bound for all, or `OWN_ERRORS` times torch's own.
+
+    Where torch's own is large, nothing is said by being as good: no more than `SAME_FUNCTION` is allowed.
+    """
+    if bound is not None:
+        return dict.fromkeys(standard.own, bound)
+    return {name: min(OWN_ERRORS * max(own, ROUNDING), SAME_FUNCTION) for name, own in standard.own.items()}
 
 
 def objection(found: Mapping[str, float], allowed: Mapping[str, float]) -> str | None:

@@ -33,8 +33,8 @@ threads as torch.
 **A ratio is refused unless results are right.** The truth is computed in float64 by the reference backend. Outputs,
 last states and, in training, all gradients of ours must be within {OWN_ERRORS:g} times the error that torch itself has
 in float32 (that of `torch.nn.LSTM`, for other cells that of a loop of torch operations; {ROUNDING:.1e} where it is
-smaller), each measured by its largest deviation over the largest true value. A rival must be within
-{SAME_FUNCTION:g}: it has to compute the same function.
+smaller), each measured by its largest deviation over the largest true value. Rivals, and in any case ours, must be
+within {SAME_FUNCTION:g}: they have to compute the same function.
 
 A point is written B/T/H: batch, time steps, hidden units; there are as many inputs as hidden units. Times are in
 microseconds; "gatewise" is a layer as it comes, with `backend="auto"`, and the word in brackets says what ran.

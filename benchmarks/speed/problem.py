@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from benchmarks.speed.accuracy import Standard, Values, errors
+from benchmarks.speed.accuracy import GRADIENT, Standard, Values, errors
 from benchmarks.speed.kinds import PLAIN, Kind
 from benchmarks.speed.loops import Loop
 from benchmarks.speed.points import Point
@@ -76,7 +76,8 @@ class Problem:
         """By the names of `gatewise`'s layer."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return self._layer("auto").state_dict()
+            drawn = self._layer("auto").state_dict()
+        return {name: value * self.kind.gain if name.startswith("gain_") else value for name, value in drawn.items()}
 
     def layer(self, backend: str, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The layer with these weights."""
@@ -128,7 +129,7 @@ class Problem:
 
         def values() -> Values:
             found = {"output": call().detach()}
-            return found | {f"gradient of {name}": v.grad for name, v in leaves.items() if v.grad is not None}
+            return found | {GRADIENT + name: v.grad for name, v in leaves.items() if v.grad is not None}
 
         return Task(call, values)
 

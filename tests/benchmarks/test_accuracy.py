@@ -35,15 +35,14 @@ def test_the_error_is_relative_to_the_largest_true_value() -> None:
 
 
 def test_the_error_of_a_gradient_that_vanishes_is_relative_to_the_others() -> None:
-    truth = {
-        "a": torch.tensor([4.0]).double(),
-        "zero": torch.tensor([1e-17]).double(),
-        "b": torch.tensor([1e-6]).double(),
-    }
-    got = {"a": torch.tensor([4.0]), "zero": torch.tensor([1e-8]), "b": torch.tensor([2e-6])}
-    found = errors(got, truth)
-    assert found["zero"] == pytest.approx(1e-8 / 4)
-    assert found["b"] == pytest.approx(1)
+    true = {"a": 4.0, "zero": 1e-17, "small": 1e-6}
+    truth = {f"gradient of {name}": torch.tensor([value]).double() for name, value in true.items()}
+    truth["output"] = torch.tensor([1e-17]).double()
+    got = {"gradient of a": 4.0, "gradient of zero": 1e-8, "gradient of small": 2e-6, "output": 1e-8}
+    found = errors({name: torch.tensor([value]) for name, value in got.items()}, truth)
+    assert found["gradient of zero"] == pytest.approx(1e-8 / 4)
+    assert found["gradient of small"] == pytest.approx(1)
+    assert found["output"] == pytest.approx(1e9)  # no output vanishes by the equations
 
 
 @pytest.mark.parametrize("got", [torch.zeros(3), torch.tensor([1.0, float("nan")]), torch.tensor([1.0, float("inf")])])
@@ -64,7 +63,11 @@ def test_ours_may_have_four_times_the_error_of_torch(times: float, right: bool) 
 
 def test_an_error_of_torch_below_rounding_counts_as_rounding() -> None:
     assert limits(standard(0.0)) == {"output": OWN_ERRORS * ROUNDING}
-    assert limits(standard(0.0), bound=SAME_FUNCTION) == {"output": SAME_FUNCTION}
+    assert limits(standard(0.0), bound=1e-2) == {"output": 1e-2}
+
+
+def test_being_as_wrong_as_torch_is_not_enough() -> None:
+    assert limits(standard(0.3)) == {"output": SAME_FUNCTION}
 
 
 def test_the_worst_value_is_named() -> None:

@@ -7,7 +7,7 @@ from benchmarks.speed.accuracy import SAME_FUNCTION, errors
 from benchmarks.speed.case import Case, Settings
 from benchmarks.speed.cases import streaming
 from benchmarks.speed.contenders import COMPILED_STEP, EAGER, SCRIPTED, loop
-from benchmarks.speed.kinds import LAYER_NORMED, PEEPHOLE
+from benchmarks.speed.kinds import LAYER_NORMED, PEEPHOLE, PLAIN, Kind
 from benchmarks.speed.points import BATCHES, FEW, GRID, LOOPS, QUICK, TEN, Point
 from benchmarks.speed.problem import Problem
 from benchmarks.speed.registry import CASES, COMPARISONS
@@ -60,14 +60,19 @@ def test_the_truth_is_torchs_in_float64(training: bool, ragged: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [PEEPHOLE, LAYER_NORMED], ids=lambda kind: kind.name)
-def test_loops_compute_the_cell(kind: object) -> None:
-    assert kind in (PEEPHOLE, LAYER_NORMED)
-    problem = Problem(SMALL, training=True, kind=PEEPHOLE if kind is PEEPHOLE else LAYER_NORMED)
+def test_loops_compute_the_cell(kind: Kind) -> None:
+    problem = Problem(SMALL, training=True, kind=kind)
     found = errors(loop(problem, EAGER).task.values(), problem.standard.truth)
     assert max(found.values()) < 1e-5
     assert {name for name in found if name.startswith("gradient")} == {
         f"gradient of {n}" for n in ("x", *problem.weights)
     }
+
+
+@pytest.mark.parametrize("kind", [PLAIN, PEEPHOLE, LAYER_NORMED], ids=lambda kind: kind.name)
+def test_rounding_does_not_grow_along_a_sequence(kind: Kind) -> None:
+    own = Problem(Point(2, 300, 16), training=True, kind=kind).standard.own
+    assert max(own.values()) < 1e-5
 
 
 def test_a_scripted_loop_computes_the_cell() -> None:
