@@ -35,9 +35,9 @@ CASES = (
     Case(
         "pointwise",
         "Pointwise cells",
-        "Cells that work unit by unit between one product and the next, in training, against our own plain LSTM; all on "
-        "the compiled core. A ratio is scaled by the number of gates, since the products grow with it: that of a cell "
-        "with three gates is 3/4 of the LSTM's time over its own.",
+        "Cells that work unit by unit between one product and the next, in training, against our own plain LSTM, all "
+        "on the compiled core. A ratio is scaled by the number of gates, since the products grow with it: that of a "
+        "cell with three gates is 3/4 of the LSTM's time over its own.",
         TEN,
         _pointwise,
         tuple(
