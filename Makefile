@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
+PAGE ?= runs
 
-.PHONY: demo test check format mutants clean
+.PHONY: demo test check format mutants bench bench-quick clean
 .DELETE_ON_ERROR:
 
 # Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
@@ -29,6 +30,16 @@ check: $(VENV)/.installed  ## format, lint, types, import rules
 
 mutants: $(VENV)/.installed  ## break the derivation in one place after the other; a test must fail for each
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py
+
+bench: $(VENV)/.installed  ## speed of layers against their rivals, their growth, and the page of both in PAGE
+	$(BIN)/python -m benchmarks.speed || status=$$?; \
+	$(BIN)/python -m benchmarks.speed.scaling || status=$$?; \
+	$(BIN)/python -m benchmarks.speed.report --out $(PAGE) || status=$$?; \
+	exit $${status:-0}
+
+bench-quick: $(VENV)/.installed  ## a few points of each case, few repeats: do the benchmarks work
+	$(BIN)/python -m benchmarks.speed --quick --out runs/quick.jsonl
+	$(BIN)/python -m benchmarks.speed.report runs/quick.jsonl --out runs/quick
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
