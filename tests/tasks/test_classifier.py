@@ -15,11 +15,11 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
+from gatewise.checksum import json_sha256
 from gatewise.data import Ragged
 from gatewise.errors import ConfigurationError, DataError, GatewiseError, ModelFolderError
 from gatewise.tasks import Classifier, load
 from gatewise.tasks.classification.objective import ClassifyBatch, ClassifyObjective
-from gatewise.tasks.folder import config_sha256
 
 SMALL: dict[str, Any] = {"hidden_size": 8, "members": 2, "max_epochs": 25, "threads": 1}
 
@@ -264,7 +264,7 @@ def test_an_altered_configuration_is_refused(model: Classifier, tmp_path: Path, 
     path = model.save(tmp_path / "model") / "config.json"
     head = json.loads(path.read_text())
     change(head["config"])
-    head["sha256"]["config.json"] = config_sha256(head["config"])
+    head["sha256"]["config.json"] = json_sha256(head["config"])
     path.write_text(json.dumps(head))
     with pytest.raises(ModelFolderError, match=message):
         load(path.parent)
