@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 SUFFIX = ".tmp"  # of the names under which things are written; they begin with a dot
 MOST_OF_A_NAME = 200  # characters of the goal's name that are in them: systems allow 255 bytes
@@ -148,7 +148,7 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, content: "bytes | bytearray | memoryview", /) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def write(self, content: Any, /) -> int:
         view = memoryview(content).cast("B")
         write(self._descriptor, view)
         return len(view)

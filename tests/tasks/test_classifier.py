@@ -282,9 +282,8 @@ def test_a_folder_of_another_task_is_refused(model: Classifier, tmp_path: Path) 
 def test_it_starts_from_another_model(model: Classifier, tmp_path: Path) -> None:
     parameters = {**SMALL, "max_epochs": 1, "learning_rate": 1e-6, "average_decay": 0.0}
     folder = model.save(tmp_path / "model")
-    warm = Classifier(**parameters).fit(X, Y, init_from=folder, directory=tmp_path)
+    warm = Classifier(**parameters).fit(X, Y, init_from=folder)
     assert warm.score(X_TEST, Y_TEST) == model.score(X_TEST, Y_TEST)
-    assert (tmp_path / "member-2" / "log.jsonl").read_text().count("\n") == 1
     with pytest.raises(ConfigurationError, match="other shapes"):
         Classifier(**{**parameters, "hidden_size": 9}).fit(X, Y, init_from=folder)
     with pytest.raises(ConfigurationError, match='knows the classes "fast", "noise", "slow"; these data have "fast"'):

@@ -15,7 +15,7 @@ from gatewise.tasks.classification.network import ClassifierNetwork
 from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, run_network
 from gatewise.tasks.classification.parameters import member_options
 from gatewise.tasks.classification.split import validation_parts
-from gatewise.training import Interrupt
+from gatewise.training import Interrupt, Journal
 
 
 def network(masked: bool = False, classes: int = 3, channels: int = 2) -> ClassifierNetwork:
@@ -200,8 +200,8 @@ def test_members_share_the_time_and_each_comes_to_the_end_of_its_schedule(monkey
     with Interrupt() as interrupt:
         committee = train_committee(
             sequences, targets, parts, member_options(Classifier(4, max_epochs=5_000, patience=None)),
-            class_weight=None, max_minutes=4.0, seed=0, start=None, directory=None, progress=False,
-            interrupt=interrupt, clock=lambda: now[0],
+            class_weight=None, max_minutes=4.0, seed=0, start=None, progress=False,
+            journal=Journal(interrupt, lambda: now[0]),
         )  # fmt: skip
     assert [run["stopped"] for run in committee.history] == ["max_minutes"] * 3
     assert committee.shortened() == 3

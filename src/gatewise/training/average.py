@@ -33,6 +33,16 @@ class WeightAverage:
         for average, parameter in zip(self._average, self._parameters, strict=True):
             average.lerp_(parameter, 1.0 - keep)
 
+    def state(self) -> list[Tensor]:
+        """The averages, in the order of the parameters."""
+        return self._average
+
+    @torch.no_grad()
+    def restore(self, state: Iterable[Tensor]) -> None:
+        """Take the averages from what `state` returned."""
+        for average, value in zip(self._average, state, strict=True):
+            average.copy_(value)
+
     @torch.no_grad()
     def swap_in(self) -> list[Tensor]:
         """Put the averages into the parameters; returns the trained values for `swap_out`."""

@@ -28,11 +28,12 @@ from gatewise.tasks.classification.labels import (
 from gatewise.tasks.classification.metrics import classification_metrics, confusion_counts
 from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, class_weights, member_options
 from gatewise.tasks.classification.split import validation_parts
-from gatewise.tasks.classification.storage import load_classifier, save_classifier
+from gatewise.tasks.classification.storage import TASK, load_classifier, save_classifier
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
+from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Interrupt
+from gatewise.training import Checkpoints
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -167,7 +168,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         y: Any = None,
         groups: Any = None,
         *,
-        directory: str | os.PathLike[str] | None = None,
+        checkpoints: "Checkpoints | str | os.PathLike[str] | None" = None,
         init_from: "str | os.PathLike[str] | Classifier | None" = None,
     ) -> Self:
         """Train the members.
@@ -177,7 +178,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             y: one label a sequence `[S]`; may be left out where X brings labels.
             groups: one group a sequence `[S]`, as `group` names a column of them: early stopping then looks at what new
                 groups will be like.
-            directory: an existing folder for checkpoints and logs, one sub-folder a member.
+            checkpoints: where and how often the state of training is written (see `gatewise.Checkpoints`), or a
+                folder for that; the same call with the same data then goes on from there. None: nowhere.
             init_from: a classifier, or its model folder, whose weights the members start from. Channels and classes
                 must be the same; each member standardises with its own training part all the same.
 
@@ -185,6 +187,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataError: sequences or labels that cannot be trained on, for instance of one class only.
             ConfigurationError: a parameter does not fit, or `init_from` is of other shapes.
             TrainingError: the loss is no longer finite.
+            TrainingInterrupted: with checkpoints, Ctrl-C or SIGTERM asked to stop; what was done is saved.
+            CheckpointError: the checkpoints cannot be used, or are of other parameters or data.
         """
         check_parameters(self)
         sequences = read_sequences(X, self._columns(), labelled=y is None, grouped=groups is None)
@@ -202,7 +206,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
             notes.append(f"No validation part ({why}): every member trains to its last epoch, without early stopping.")
             if self.validation:
                 warnings.warn(notes[-1], UserWarning, stacklevel=2)
-        with cpu_threads(self.threads), Interrupt() as interrupt:
+        start = None if init_from is None else _start(init_from, classes, sequences)
+        size = f"{len(sequences)} sequences of {len(sequences.values)} steps in all"
+        data, first = (sequences, classes, targets, numbers), None if start is None else start.weights()
+        with (
+            cpu_threads(self.threads),
+            fit_journal(self, TASK, checkpoints, data=data, size=size, start=first) as journal,
+        ):
             committee = train_committee(
                 sequences,
                 targets,
@@ -211,11 +221,11 @@ class Classifier(ClassifierMixin, BaseEstimator):
                 class_weight=weights,
                 max_minutes=self.max_minutes,
                 seed=self.seed,
-                start=None if init_from is None else _start(init_from, classes, sequences),
-                directory=None if directory is None else Path(directory),
+                start=start,
                 progress=self.progress,
-                interrupt=interrupt,
+                journal=journal,
             )
+        interrupt = journal.interrupt
         if len(committee.members) < self.members:
             reason = "training was interrupted" if interrupt.requested else "max_minutes were over"
             notes.append(f"Only {len(committee.members)} of {self.members} members were trained: {reason}.")

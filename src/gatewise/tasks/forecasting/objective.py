@@ -3,7 +3,7 @@
 Legend: T steps, B batch, L leads, Q quantiles, O origins, S series.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +136,14 @@ class ForecastObjective:
         truth, known = self.features.truth(origins, ends)
         miss = truth - self.linear(self.features.head(origins), self.features.lead(origins)) - move
         return {"rmse": lead_error(miss, known)}
+
+    def gathered(self) -> dict[str, Tensor]:
+        """The moves of each validated epoch."""
+        return {str(k): torch.from_numpy(move) for k, move in enumerate(self.validated)}
+
+    def regain(self, gathered: Mapping[str, Tensor]) -> None:
+        """Take back what `gathered` returned."""
+        self.validated = [gathered[str(k)].numpy() for k in range(len(gathered))]
 
     def describe(self, batch: Stretch) -> str:
         """The stretches of time in the batch."""
