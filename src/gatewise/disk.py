@@ -18,7 +18,7 @@ SUFFIX = ".tmp"  # of the names under which things are written; they begin with 
 MOST_OF_A_NAME = 200  # characters of the goal's name that are in them: systems allow 255 bytes
 
 
-def create(path: Path) -> int:
+def create_file(path: Path) -> int:
     """Make a file, which must not be there, with the permissions that any new file gets; a descriptor to write it."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
@@ -60,7 +60,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be written.
     """
     temporary = _temporary(path)
-    descriptor = create(temporary)
+    descriptor = create_file(temporary)
     try:
         try:
             with io.BufferedWriter(_Sink(descriptor)) as sink:
@@ -92,7 +92,7 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     make_folder(temporary)
     try:
         for name, content in files.items():
-            descriptor = create(temporary / name)
+            descriptor = create_file(temporary / name)
             try:
                 write(descriptor, content)
                 flush(descriptor)

@@ -1,6 +1,5 @@
 """One checkpoint on the disk: a folder of two files, JSON for numbers and words, safetensors for tensors."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +11,13 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gatewise import disk
-from gatewise.checksum import json_sha256, sha256
+from gatewise.checksum import sha256
 from gatewise.errors import CheckpointError
-from gatewise.version import __version__
+from gatewise.sealed import seal, unseal
 
 FORMAT = 1
-KIND = "training checkpoint"  # what tells it from other folders of JSON and safetensors
+KIND = "training checkpoint"
 STATE, TENSORS = "state.json", "tensors.safetensors"
-HEAD = {"format": int, "kind": str, "gatewise": str, "sha256": dict, "state": dict}
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,8 @@ def write_checkpoint(path: Path, state: Mapping[str, Any], tensors: Mapping[str,
     """
     # A tensor of its own each: safetensors refuses those that share memory.
     content = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
-    head = {
-        "format": FORMAT,
-        "kind": KIND,
-        "gatewise": __version__,
-        "sha256": {TENSORS: sha256(content), "state": json_sha256(state)},
-        "state": state,
-    }
-    text = json.dumps(head, indent=1, allow_nan=False) + "\n"
-    disk.write_folder(path, {TENSORS: content, STATE: text.encode()})
+    head = seal(KIND, FORMAT, {"state": state, "sha256": {TENSORS: sha256(content)}})
+    disk.write_folder(path, {TENSORS: content, STATE: head})
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -70,8 +61,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         text, content = (folder / STATE).read_bytes(), (folder / TENSORS).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{error.filename} cannot be read: {error.strerror}") from error
-    head = _head(folder / STATE, text)
-    if sha256(content) != head["sha256"].get(TENSORS):
+    head = unseal(folder / STATE, text, KIND, FORMAT)
+    if head.keys() != {"state", "sha256"} or head["sha256"] != {TENSORS: sha256(content)}:
         raise CheckpointError(
             f"{folder / TENSORS} ({len(content)} bytes) is truncated or altered: its sha256 is not {STATE}'s"
         )
@@ -80,25 +71,3 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     except SafetensorError as error:
         raise CheckpointError(f"{folder / TENSORS} is not a safetensors file: {error}") from error
     return Checkpoint(folder, head["state"], tensors)
-
-
-def _head(path: Path, text: bytes) -> dict[str, Any]:
-    try:
-        head = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path} ({len(text)} bytes) is truncated or altered: not valid JSON ({error})"
-        ) from error
-    if not isinstance(head, dict) or head.get("kind") != KIND:
-        raise CheckpointError(f'{path} is not of a checkpoint: it has no "kind" that says "{KIND}"')
-    number = head.get("format")
-    if isinstance(number, int) and not isinstance(number, bool) and number > FORMAT:
-        raise CheckpointError(
-            f"{path} has format {number}, written by gatewise {head.get('gatewise')}; this version ({__version__}) "
-            f"reads up to format {FORMAT}: upgrade gatewise"
-        )
-    if head.keys() != HEAD.keys() or number != FORMAT or not all(isinstance(head[k], t) for k, t in HEAD.items()):
-        raise CheckpointError(f"{path} was altered: its keys are not those of format {FORMAT}")
-    if json_sha256(head["state"]) != head["sha256"].get("state"):
-        raise CheckpointError(f"{path} is truncated or altered: its state does not have the sha256 it was written with")
-    return head

@@ -100,7 +100,6 @@ class _Kept(Journal):
         with self._signals.at_once(False):
             if self._readings == len(self._record.readings):
                 self._record.readings.append(self.now())
-                self._changed = True
             self._readings += 1
             self._finish_at_the_end()
             return self._record.readings[self._readings - 1]

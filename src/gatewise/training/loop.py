@@ -227,8 +227,7 @@ class _Run(Generic[Batch]):
         if not math.isfinite(value):
             restore_random(random)
             layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
-            restore_random(random)
-            raise self._not_finite(f"the loss is {value}", batch, layer)
+            raise self._not_finite(f"the loss is {value}", batch, random, layer)
         loss.backward()
         gradients = [p.grad for p in self.named.values() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -237,8 +236,7 @@ class _Run(Generic[Batch]):
         if not math.isfinite(size):
             bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
             what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-            restore_random(random)
-            raise self._not_finite(what, batch)
+            raise self._not_finite(what, batch, random)
         if self.options.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.named.values(), self.options.clip_norm, norm)
         self.optimizer.step()
@@ -247,13 +245,15 @@ class _Run(Generic[Batch]):
             self.average.update(self.at.step)
         return value, size
 
-    def _not_finite(self, what: str, batch: Batch, layer: str = "") -> TrainingError:
+    def _not_finite(self, what: str, batch: Batch, random: Mapping[str, Tensor], layer: str = "") -> TrainingError:
+        rows = self.objective.describe(batch)
+        restore_random(random)  # the state that may be kept is that before the step
         weights = [name for name, p in self.named.items() if not p.isfinite().all()]
         also = f" Not finite before the step: {', '.join(weights)}." if weights else ""
         kept = f"the best weights so far (epoch {self.at.best_epoch})" if self.best else "the weights before this step"
         return TrainingError(
             f"Training stopped at epoch {self.at.epoch}, step {len(self.at.losses) + 1}: {what}, in batch: "
-            f"{self.objective.describe(batch)}.{layer}{also} The step was not taken; kept are {kept}."
+            f"{rows}.{layer}{also} The step was not taken; kept are {kept}."
             f"{self.journal.rescue(self.state)} Look at that batch for extreme values, or lower learning_rate (now "
             f"{self.options.learning_rate:g}) or clip_norm (now {self.options.clip_norm})."
         )
