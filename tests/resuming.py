@@ -10,8 +10,9 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
@@ -22,12 +23,12 @@ import torch
 
 from gatewise.data import Ragged
 from gatewise.errors import TrainingInterrupted
-from gatewise.tasks import Classifier, Forecaster
+from gatewise.tasks import Classifier, Forecaster, journal
 from gatewise.tasks.classification import committee
 from gatewise.tasks.classification import objective as classification
-from gatewise.tasks.forecasting import fitting
+from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting import objective as forecasting
-from gatewise.training import Checkpoints, loop
+from gatewise.training import Checkpoints, Journal, kept_journal, loop
 
 Estimator = Forecaster | Classifier
 MOMENTS = (
@@ -130,7 +131,9 @@ class Cut:
 
 @dataclass
 class Seen:
-    """What fits did: the optimiser's state and the raw weights at each run's end, and the clock's steps."""
+    """What fits did: SHA-256 of the optimiser, the weights in training, their averages and the random states at each
+    run's end; and what the clock shows, on which a second is a loss.
+    """
 
     runs: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -151,19 +154,19 @@ def watched(seen: Seen, cut: Cut) -> Iterator[None]:
     keep_best = loop._Run.keep_best
 
     def look(run: Any) -> None:
-        name = run.journal._running["name"] if hasattr(run.journal, "_running") else f"run {len(seen.runs)}"
-        seen.runs[name] = sha256(run.state().tensors, ("optimizer", "module", "average", "random"))
+        seen.runs[run.name] = sha256(run.state().tensors, ("optimizer", "module", "average", "random"))
         keep_best(run)
 
-    with mock.patch.object(loop._Run, "keep_best", look):
-        patches = [mock.patch.object(of, name, counted(getattr(of, name), name == "loss")) for of, name in MOMENTS]
-        for patch in patches:
-            patch.start()
-        try:
-            yield
-        finally:
-            for patch in patches:
-                patch.stop()
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(loop._Run, "keep_best", look))
+        # So small a network helps nobody; that it does is what makes a forecaster train members.
+        stack.enter_context(mock.patch.object(contribution, "helps", return_value=True))
+        clock = {"clock": lambda: seen.seconds}
+        stack.enter_context(mock.patch.object(journal, "Journal", partial(Journal, **clock)))
+        stack.enter_context(mock.patch.object(journal, "kept_journal", partial(kept_journal, **clock)))
+        for of, name in MOMENTS:
+            stack.enter_context(mock.patch.object(of, name, counted(getattr(of, name), name == "loss")))
+        yield
 
 
 def sha256(tensors: dict[str, torch.Tensor], kinds: tuple[str, ...] = ()) -> str:
@@ -190,23 +193,37 @@ def outcome(model: Estimator) -> dict[str, str]:
     return {"weights": sha256(weights), "log": _text(history), "found": _text(found)}
 
 
-def cut_and_resumed(
-    task: Task, directory: Path, at: int, how: Literal["signal", "kill"], every: str | int = 3
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The outcome of a fit that is cut at a moment and fitted again, and the ends of all its runs."""
-    seen = Seen()
-    checkpoints = Checkpoints(directory, every=every)
-    with watched(seen, Cut(at, how)):
-        try:
+@dataclass(frozen=True)
+class Whole:
+    """A fit that nothing cut, and without checkpoints: its outcome, the ends of its runs, and its moments."""
+
+    outcome: dict[str, str]
+    runs: dict[str, str]
+    moments: int
+
+    @classmethod
+    def of(cls, task: Task) -> "Whole":
+        seen, cut = Seen(), Cut()
+        with watched(seen, cut):
+            found = outcome(task())
+        return cls(found, seen.runs, cut.moments)
+
+
+def differences(whole: Whole, task: Task, directory: Path, at: int, how: Literal["signal", "kill"]) -> list[str]:
+    """What is not as in `whole` once a fit has been cut at a moment and gone on with; nothing is what should be."""
+    seen, checkpoints = Seen(), Checkpoints(directory, every=3)
+    try:
+        with watched(seen, Cut(at, how)):
             task(checkpoints)
-        except (Killed, TrainingInterrupted):
-            cut = True
-        else:
-            cut = False
-    assert cut, f"the fit was over before moment {at}"
+    except (Killed, TrainingInterrupted):
+        pass
+    else:
+        return [f"the fit was over before moment {at}"]
+    seen.seconds = 1e6  # another process, another clock
     with watched(seen, Cut()):
-        model = task(checkpoints)
-    return outcome(model), seen.runs
+        found = outcome(task(checkpoints))
+    wrong = [name for name, value in whole.outcome.items() if found[name] != value]
+    return wrong + [name for name, value in whole.runs.items() if seen.runs.get(name) != value]
 
 
 def _text(value: Any) -> str:

@@ -84,7 +84,7 @@ def train(
             restore(module.eval(), under("module.", known.tensors))
             _regain(objective, known)
             return TrainingResult.from_dict(known.values["result"])
-        run = _Run(objective, options, journal, devices)
+        run = _Run(name, objective, options, journal, devices)
         if known is not None:
             run.restore(known)
         run.bar = stack.enter_context(
@@ -112,9 +112,10 @@ class _Run(Generic[Batch]):
     bar: ProgressBar
 
     def __init__(
-        self, objective: Objective[Batch], options: TrainingOptions, journal: Journal, devices: list[int]
+        self, name: str, objective: Objective[Batch], options: TrainingOptions, journal: Journal, devices: list[int]
     ) -> None:
-        self.objective, self.options, self.journal, self.devices = objective, options, journal, devices
+        self.name, self.objective, self.options = name, objective, options
+        self.journal, self.devices = journal, devices
         self.named = {name: p for name, p in objective.module.named_parameters() if p.requires_grad}
         self.optimizer = _adamw(list(self.named.values()), options)
         self.average = WeightAverage(self.named.values(), options.average_decay) if options.average_decay else None
