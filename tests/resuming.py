@@ -111,6 +111,11 @@ def classify(**changes: Any) -> Task:
 
 
 TASKS: dict[str, Callable[..., Task]] = {"forecast": forecast, "classify": classify}
+# Parameters under which the clock of `watched` ends the runs.
+LIMITS: dict[str, dict[str, Any]] = {
+    "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},
+    "classify": {"max_minutes": 1.0, "max_epochs": 500},
+}
 
 
 @dataclass

@@ -5,20 +5,19 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from tests.resuming import TASKS, Cut, Seen, Whole, differences, forecast_table, outcome, sequences, watched
+from tests.resuming import LIMITS, TASKS, Cut, Seen, Whole, differences, forecast_table, outcome, sequences, watched
 
 from gatewise.errors import CheckpointError, CheckpointWarning, ConfigurationError, TrainingInterrupted
 from gatewise.tasks import Classifier, Forecaster
 from gatewise.training import Checkpoints, RunDirectory
 
-LIMITED = {"forecast": {"max_minutes": 50 / 60, "max_epochs": 500}, "classify": {"max_minutes": 1.0, "max_epochs": 500}}
 WHOLE: dict[tuple[str, bool], Whole] = {}
 
 
 def whole(name: str, limited: bool) -> Whole:
     """Of a task, fitted once."""
     if (name, limited) not in WHOLE:
-        WHOLE[name, limited] = Whole.of(TASKS[name](**(LIMITED[name] if limited else {})))
+        WHOLE[name, limited] = Whole.of(TASKS[name](**(LIMITS[name] if limited else {})))
     return WHOLE[name, limited]
 
 
@@ -39,7 +38,7 @@ def test_a_fit_that_was_cut_goes_on_to_the_same_bits(
 def test_so_does_one_with_a_time_limit(name: str, part: float, tmp_path: Path) -> None:
     """By a clock of which a second is a step: shares of the time, schedules and ends are those of the whole fit."""
     expected = whole(name, limited=True)
-    task = TASKS[name](**LIMITED[name])
+    task = TASKS[name](**LIMITS[name])
     at = round(part * expected.moments)
     for how in ("signal", "kill"):
         assert differences(expected, task, tmp_path / how, at, how) == []

@@ -102,7 +102,7 @@ def train(
             run.keep_best()
         result = TrainingResult(tuple(run.at.history), run.at.best_epoch, run.at.best_value, stopped)
         tensors = with_prefix("module.", snapshot(module)) | _gathered(objective)
-        journal.end(Part({"result": result.to_dict()}, tensors))
+        journal.end(Part({"result": result.to_dict(), "steps": run.at.step}, tensors))
         return result
 
 
