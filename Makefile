@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
+CUTS ?= 50
+KILLS ?= 200
 
-.PHONY: demo test check format mutants clean
+.PHONY: demo test check format mutants long clean
 .DELETE_ON_ERROR:
 
 # Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
@@ -29,6 +31,10 @@ check: $(VENV)/.installed  ## format, lint, types, import rules
 
 mutants: $(VENV)/.installed  ## break the derivation in one place after the other; a test must fail for each
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py
+
+long: $(VENV)/.installed  ## cut and kill trainings many times; each has to come to the same bits
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.cuts --count $(CUTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.kills --kills $(KILLS)
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .
