@@ -110,7 +110,7 @@ def killed(task: Task, kills: int, rng: random.Random) -> dict[str, Any]:
     whole = outcome(task())
     wrong: list[str] = []
     done = writing = most_lost = finished = 0
-    while done < kills:
+    while done < kills and not wrong:
         with tempfile.TemporaryDirectory() as folder:
             directory, every, steps = Path(folder) / "run", rng.choice(INTERVALS), Counter()
             longest, until = 0.5, 0.0
@@ -155,7 +155,7 @@ def terminated(task: Task, terms: int, rng: random.Random) -> dict[str, Any]:
     """Ends trainings by SIGTERM so many times, and what was found."""
     wrong: list[str] = []
     seconds: list[float] = []
-    while len(seconds) < terms:
+    while len(seconds) < terms and not wrong:
         with tempfile.TemporaryDirectory() as folder:
             directory, steps = Path(folder) / "run", Counter()
             process = child(task, directory, 1_000_000, steps)

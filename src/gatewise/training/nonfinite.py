@@ -11,7 +11,7 @@ def first_layer(module: nn.Module, forward: Callable[[], Any]) -> str:
     """Runs `forward` once more and says which layer of `module` is the first to put out what is not finite.
 
     Returns:
-        A sentence; empty where no layer does.
+        A sentence; of the largest weight where every layer's output is finite.
 
     >>> layers = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
     >>> _ = layers[1].bias.data.fill_(torch.inf)
@@ -38,7 +38,11 @@ def first_layer(module: nn.Module, forward: Callable[[], Any]) -> str:
     finally:
         for handle in handles:
             handle.remove()
-    return found[0] if found else ""
+    if found:
+        return found[0]
+    largest = {name: float(p.detach().abs().max()) for name, p in module.named_parameters() if p.numel()}
+    name = max(largest, key=lambda name: largest[name])
+    return f" Every layer's output is finite; the largest weight is in {name} ({largest[name]:.3g})."
 
 
 def _finite(value: Any) -> Iterator[bool]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.timeline import show_time
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear
 from gatewise.tasks.forecasting.network import ForecastNetwork
@@ -159,7 +160,7 @@ class ForecastObjective:
         for column in columns[:3]:
             series = int(np.searchsorted(panel.offsets, int(column[0]), side="right")) - 1
             name = f"{panel.ids[series]}: " if panel.roles.id else ""
-            parts.append(f"{name}{panel.times[int(column[0])]} to {panel.times[int(column[-1])]}")
+            parts.append(f"{name}{show_time(panel.times[int(column[0])])} to {show_time(panel.times[int(column[-1])])}")
         return "; ".join(parts) + (f" and {len(columns) - 3} more stretches" if len(columns) > 3 else "")
 
 
