@@ -114,7 +114,7 @@ TASKS: dict[str, Callable[..., Task]] = {"forecast": forecast, "classify": class
 # Parameters under which the clock of `watched` ends the runs.
 LIMITS: dict[str, dict[str, Any]] = {
     "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},
-    "classify": {"max_minutes": 1.0, "max_epochs": 500},
+    "classify": {"max_minutes": 0.75, "max_epochs": 500, "patience": None},
 }
 
 
@@ -200,18 +200,19 @@ def outcome(model: Estimator) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Whole:
-    """A fit that nothing cut, and without checkpoints: its outcome, the ends of its runs, and its moments."""
+    """A fit without checkpoints that nothing cut: its outcome, the ends of its runs, its moments and its losses."""
 
     outcome: dict[str, str]
     runs: dict[str, str]
     moments: int
+    losses: float
 
     @classmethod
     def of(cls, task: Task) -> "Whole":
         seen, cut = Seen(), Cut()
         with watched(seen, cut):
             found = outcome(task())
-        return cls(found, seen.runs, cut.moments)
+        return cls(found, seen.runs, cut.moments, seen.seconds)
 
 
 def differences(whole: Whole, task: Task, directory: Path, at: int, how: Literal["signal", "kill"]) -> list[str]:

@@ -107,6 +107,25 @@ def test_checkpoints_change_nothing(tmp_path: Path, whole: tuple[Line, TrainingR
     assert rows(result) == rows(whole[1])
 
 
+@pytest.mark.parametrize("step", [3, 6, 8, 9, 11])
+def test_so_does_one_whose_last_epochs_are_averaged(step: int, tmp_path: Path) -> None:
+    options = TrainingOptions(max_epochs=4, learning_rate=0.02, swa_from=0.4)
+    expected, line = Line(), Line()
+    result = train(expected, options, progress=False)
+    with pytest.raises(TrainingInterrupted):
+        fit(Line(kill(signal.SIGTERM, step)), tmp_path, options)
+    assert rows(fit(line, tmp_path, options)) == rows(result)
+    assert same(line, expected)
+
+    cut = Line()
+    cut.on_validation = lambda: signal.raise_signal(signal.SIGINT) if len(cut.found) == 3 else None
+    with pytest.raises(TrainingInterrupted):
+        fit(cut, tmp_path / "validated", options)
+    line = Line()
+    assert rows(fit(line, tmp_path / "validated", options)) == rows(result)
+    assert same(line, expected)
+
+
 @pytest.mark.parametrize("step", range(1, 13))
 def test_a_run_stopped_at_any_step_goes_on_to_the_same_bits(
     step: int, tmp_path: Path, whole: tuple[Line, TrainingResult]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gatewise.errors import TrainingError
 from gatewise.training import Interrupt, Journal, TrainingOptions, train
+from gatewise.training.position import OF_EVERY_EPOCH
 
 
 class Line:
@@ -117,6 +118,59 @@ def test_minutes_cut_the_epoch_but_keep_a_validated_model() -> None:
     result = train(line, TrainingOptions(max_epochs=1000, max_minutes=1e-9), progress=False)
     assert (result.stopped, line.steps, result.best_epoch) == ("max_minutes", 1, 1)
     assert math.isfinite(result.best_value)
+
+
+def test_the_mean_of_the_last_epochs_is_validated_and_kept() -> None:
+    """Stochastic weight averaging: from the middle on the learning rate stays, and epochs' weights are averaged."""
+    line, ends = Line(), []
+    options = TrainingOptions(max_epochs=6, swa_from=0.5, learning_rate=0.02)
+    batches = line.batches
+
+    def watched(epoch: int) -> Iterator[tuple[int, Tensor]]:
+        ends.append({name: t.clone() for name, t in line.module.state_dict().items()})  # of the epoch before
+        yield from batches(epoch)
+
+    line.batches = watched  # type: ignore[method-assign]
+    result = train(line, options, progress=False)
+    rates = [row["learning_rate"] for row in result.history]
+    cosine = rates[0] / (0.5 * (1 + math.cos(math.pi * 3 / 24)))
+    assert rates[2] == pytest.approx(cosine * 0.5 * (1 + math.cos(math.pi * 11 / 24)))
+    assert rates[3:] == [pytest.approx(0.5 * cosine)] * 3
+    # Epochs end at steps 4, 8, 12, ...: the third is the first that ends in the second half.
+    assert same(line.validated[1], ends[2])
+    assert same(line.validated[2], ends[3])
+    for epoch in (4, 5):
+        mean = {name: sum(end[name] for end in ends[3 : epoch + 1]) / (epoch - 2) for name in ends[0]}
+        torch.testing.assert_close(line.validated[epoch - 1], mean)
+    assert same(line.validated[result.best_epoch - 1], dict(line.module.state_dict()))
+
+
+def test_every_epoch_logs_its_gradients_and_updates() -> None:
+    line = Line()
+    line.batches_per_epoch = 6  # of which every second update is measured
+    norms: list[float] = []
+    ratios: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def norm(tensors: list[Tensor]) -> float:
+        return math.sqrt(sum(float(tensor.detach().square().sum()) for tensor in tensors))
+
+    def stepped(self: torch.optim.AdamW) -> None:
+        parameters = list(line.module.parameters())
+        norms.append(norm([p.grad for p in parameters if p.grad is not None]))
+        before = [p.detach().clone() for p in parameters]
+        step(self)
+        ratios.append(norm([new - old for old, new in zip(before, parameters, strict=True)]) / norm(before))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", stepped)
+        result = train(line, TrainingOptions(max_epochs=2, clip_norm=None), progress=False)
+    for epoch, row in enumerate(result.history):
+        of = slice(6 * epoch, 6 * epoch + 6)
+        assert row["gradient_norm"] == pytest.approx(max(norms[of]))
+        assert row["gradient_norm_mean"] == pytest.approx(sum(norms[of]) / 6)
+        assert row["update_ratio"] == pytest.approx(sum(ratios[of][::2]) / 3, rel=1e-4)
+    assert set(OF_EVERY_EPOCH) | {"mse"} == set(result.history[0])
 
 
 @pytest.mark.parametrize("average_decay", [0.0, 0.9])

@@ -31,6 +31,8 @@ from gatewise.training.snapshot import (
     with_prefix,
 )
 
+RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
+
 
 def train(
     objective: Objective[Batch],
@@ -118,9 +120,12 @@ class _Run(Generic[Batch]):
         self.journal, self.devices = journal, devices
         self.named = {name: p for name, p in objective.module.named_parameters() if p.requires_grad}
         self.optimizer = _adamw(list(self.named.values()), options)
-        self.average = WeightAverage(self.named.values(), options.average_decay) if options.average_decay else None
+        averages = options.average_decay or options.swa_from
+        self.average = WeightAverage(self.named.values()) if averages else None
         self.total_steps = options.max_epochs * objective.batches_per_epoch
         self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
+        self.swa_from = options.swa_from * self.total_steps or math.inf
+        self.measured = -(-objective.batches_per_epoch // RATIOS)  # steps from one measured update to the next
         now = journal.now()
         self.at = Position(began=now, epoch_began=now)
         self.best: dict[str, Tensor] | None = None
@@ -192,13 +197,13 @@ class _Run(Generic[Batch]):
         at.trained = at.trained or (interrupt.requested and bool(at.losses))
         while not at.trained and (batch := next(batches, None)) is not None:
             at.learning_rate = self.options.learning_rate * learning_rate_factor(
-                self.options.schedule, self._position(), self.total_steps, self.options.warmup
+                self.options.schedule, min(self._position(), self.swa_from), self.total_steps, self.options.warmup
             )
             for group in self.optimizer.param_groups:
                 group["lr"] = at.learning_rate
             loss, norm = self._step(batch)
             at.losses.append(loss)
-            at.gradient_norm = max(at.gradient_norm, norm)
+            at.norms.append(norm)
             at.trained = interrupt.requested or self._seconds() >= self.limit
             self.bar.step(epoch=at.epoch, loss=loss)
             self.journal.pause(self.state, steps=1)
@@ -240,10 +245,13 @@ class _Run(Generic[Batch]):
             raise self._not_finite(what, batch, random)
         if self.options.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.named.values(), self.options.clip_norm, norm)
+        before = None if len(self.at.losses) % self.measured else [p.detach().clone() for p in self.named.values()]
         self.optimizer.step()
         self.at.step += 1
-        if self.average is not None:
-            self.average.update(self.at.step)
+        if before is not None:
+            self.at.ratios.append(_update_ratio(before, list(self.named.values())))
+        if self.average is not None and self.options.average_decay:
+            self.average.decay_towards(self.options.average_decay, self.at.step)
         return value, size
 
     def _not_finite(self, what: str, batch: Batch, random: Mapping[str, Tensor], layer: str = "") -> TrainingError:
@@ -262,7 +270,11 @@ class _Run(Generic[Batch]):
     def _validate(self) -> None:
         module, at = self.objective.module.eval(), self.at
         gathered = Part({}, _gathered(self.objective))
-        raw = self.average.swap_in() if self.average is not None else None
+        if self.average is not None and self._position() >= self.swa_from and at.averaged_until < at.epoch:
+            at.averaged, at.averaged_until = at.averaged + 1, at.epoch
+            self.average.take_in(at.averaged)
+        averaged = self.average is not None and (self.options.average_decay or at.averaged)
+        raw = self.average.swap_in() if self.average is not None and averaged else None
         try:
             current = snapshot(module)
             with torch.no_grad(), self.journal.repeatable():
@@ -296,17 +308,17 @@ class _Run(Generic[Batch]):
             self.average.swap_out(raw)
 
     def _log(self, metrics: Mapping[str, float]) -> None:
-        at = self.at
-        row = {
-            "epoch": at.epoch,
-            "loss": math.fsum(at.losses) / len(at.losses),
-            "learning_rate": at.learning_rate,
-            "gradient_norm": at.gradient_norm,
-            **metrics,
-            "seconds": self.journal.now() - at.epoch_began,
-        }
-        at.history.append(row)
+        row = self.at.row(metrics, self.journal.now())
+        self.at.history.append(row)
         self.journal.log(row)
+
+
+@torch.no_grad()
+def _update_ratio(before: list[Tensor], after: list[nn.Parameter]) -> float:
+    """The norm of what a step changed, over the norm of the weights it changed."""
+    change = torch.nn.utils.get_total_norm([new - old for old, new in zip(before, after, strict=True)])
+    size = torch.nn.utils.get_total_norm(before)
+    return (change / size.clamp(min=torch.finfo(size.dtype).tiny)).item()
 
 
 def _gathered(objective: Objective[Batch]) -> dict[str, Tensor]:

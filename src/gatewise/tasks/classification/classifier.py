@@ -65,6 +65,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
+        swa_from: the share of the training after which the learning rate stays, and the mean of the weights of all
+            epochs since then is what is kept (stochastic weight averaging, with average_decay=0); 0 for none.
         max_epochs: passes over the training part at most; None: as many as make about 2,000 steps, from 20 to 200.
         max_minutes: wall-clock minutes for the whole fit, shared by the members; None for no limit.
         patience: epochs without a better validation log loss after which a member stops; None for never.
@@ -119,6 +121,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         average_decay: float = 0.99,
+        swa_from: float = 0.0,
         max_epochs: int | None = None,
         max_minutes: float | None = None,
         patience: int | None = 15,
@@ -147,6 +150,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.average_decay = average_decay
+        self.swa_from = swa_from
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience

@@ -34,6 +34,7 @@ class MemberOptions:
     learning_rate: float
     weight_decay: float
     average_decay: float
+    swa_from: float
     max_epochs: int | None
     patience: int | None
     device: str
@@ -65,6 +66,7 @@ class MemberOptions:
             patience=self.patience,
             warmup=0.05,
             average_decay=self.average_decay,
+            swa_from=self.swa_from,
             seed=seed,
         )
 

@@ -60,6 +60,9 @@ class Forecaster(BaseEstimator):
         members: how many networks are averaged.
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
+        average_decay: of the moving average of each network's weights, which is what is kept; 0 for none.
+        swa_from: the share of max_epochs after which the learning rate stays, and the mean of the weights of all epochs
+            since then is what is kept (stochastic weight averaging, with average_decay=0); 0 for none.
         max_epochs: passes over the training rows that learning rates are planned for.
         max_minutes: wall-clock minutes for the whole fit, shared by the networks; None for no limit.
         patience: epochs without a better validation error after which training on the training part stops.
@@ -105,6 +108,8 @@ class Forecaster(BaseEstimator):
         members: int = 8,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
+        average_decay: float = 0.0,
+        swa_from: float = 0.0,
         max_epochs: int = 24,
         max_minutes: float | None = None,
         patience: int = 8,
@@ -131,6 +136,8 @@ class Forecaster(BaseEstimator):
         self.members = members
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.average_decay = average_decay
+        self.swa_from = swa_from
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience
