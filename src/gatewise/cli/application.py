@@ -47,6 +47,14 @@ Config = Annotated[
     ),
 ]  # fmt: skip
 
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", rich_help_panel="Run",
+        help="Train nothing: say which network would be trained first, with its shapes, memory and time an epoch.",
+    ),
+]  # fmt: skip
+
 app = typer.Typer(
     name="gatewise",
     help="LSTM for sequences in files: train, evaluate, predict, report.",
@@ -106,9 +114,10 @@ def _forecast(
     json: TrainJson = False,
     quiet: Quiet = False,
     config: Config = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Train a forecaster: N steps ahead of one column of a table, with quantiles."""
-    return train("forecast", data, given, config, _destination(out, overwrite, json, quiet))
+    return train("forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
 
 
 def _classify(
@@ -121,15 +130,16 @@ def _classify(
     json: TrainJson = False,
     quiet: Quiet = False,
     config: Config = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Train a classifier: a label for each sequence, of any length and number of channels."""
-    return train("classify", data, given, config, _destination(out, overwrite, json, quiet))
+    return train("classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
 
 
-def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> Destination:
-    if out is None:
+def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool) -> Destination:
+    if out is None and not dry_run:
         raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
-    return Destination(out, overwrite, as_json, quiet)
+    return Destination(out or Path(), overwrite, as_json, quiet, dry_run)
 
 
 FORECAST_EXAMPLES = """[bold]Examples[/bold]

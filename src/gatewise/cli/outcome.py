@@ -30,12 +30,14 @@ class Destination:
         overwrite: whether a model folder there may be replaced.
         as_json: whether to print one JSON object instead of tables.
         quiet: whether to leave out progress and notes.
+        dry_run: whether only to say what would be trained.
     """
 
     out: Path
     overwrite: bool = False
     as_json: bool = False
     quiet: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True)

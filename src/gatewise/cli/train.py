@@ -12,6 +12,7 @@ from gatewise.cli.configuration import read_config, resolve
 from gatewise.cli.outcome import INTERRUPTED, Destination, Outcome
 from gatewise.cli.output import print_note
 from gatewise.cli.parameter import REQUIRED, Parameter, read_parameters
+from gatewise.cli.plan import show_plan
 from gatewise.cli.run import CHECKPOINT_EVERY, KEEP, Order, TrainingRun
 from gatewise.cli.trained import check_labels
 from gatewise.errors import CheckpointWarning, ConfigurationError, DataError, TrainingInterrupted, nearest
@@ -65,7 +66,7 @@ def train(
     parameters = train_parameters()[task]
     settings = resolve(parameters, given, {} if config is None else read_config(config, parameters, task))
     order = Order(task, data, parameters, settings, to.overwrite)
-    return carry_out(TrainingRun.begin(order, to.out), to)
+    return carry_out(TrainingRun(order, None) if to.dry_run else TrainingRun.begin(order, to.out), to)
 
 
 def resume(
@@ -90,7 +91,8 @@ def carry_out(run: TrainingRun, to: Destination) -> int:
     """Do what a training is asked for, from its beginning or from where it was interrupted; the exit code."""
     try:
         with run:
-            _check_out(to)
+            if not to.dry_run:
+                _check_out(to)
             return {"forecast": _forecast, "classify": _classify}[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
@@ -115,6 +117,8 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     if holdout:
         roles = Roles(own["target"], own["time"], own["id"], own["past"], own["future"], own["static"])
         training = without_last(table, roles, holdout)
+    if to.dry_run:
+        return show_plan(forecaster.plan(training), order, to.as_json)
     began = time.monotonic()
     with _warnings_as_notes(to):
         forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
@@ -145,6 +149,8 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     classifier = Classifier(**own, progress=_progress(to))
     if test is not None and test_file is not None:
         _check_test(sequences, test, test_file)
+    if to.dry_run:
+        return show_plan(classifier.plan(sequences), order, to.as_json)
     began = time.monotonic()
     with _warnings_as_notes(to):
         classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))

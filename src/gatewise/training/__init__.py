@@ -8,6 +8,7 @@ from gatewise.training.kept import kept_journal
 from gatewise.training.loop import train
 from gatewise.training.objective import Gathering, Objective
 from gatewise.training.options import TrainingOptions
+from gatewise.training.plan import Plan, plan_of
 from gatewise.training.position import TrainingResult
 from gatewise.training.saving import Checkpoints
 from gatewise.training.snapshot import restore, snapshot
@@ -19,10 +20,12 @@ __all__ = [
     "Interrupt",
     "Journal",
     "Objective",
+    "Plan",
     "RunDirectory",
     "TrainingOptions",
     "TrainingResult",
     "kept_journal",
+    "plan_of",
     "restore",
     "snapshot",
     "train",

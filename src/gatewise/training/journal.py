@@ -15,6 +15,8 @@ from typing import Any
 from torch import Tensor
 
 from gatewise.training.interrupt import Interrupt
+from gatewise.training.objective import Objective
+from gatewise.training.options import TrainingOptions
 
 
 @dataclass
@@ -55,6 +57,9 @@ class Journal:
         What finished runs gathered for it (see `Gathering`) is forgotten.
         """
         return json.loads(json.dumps(decision(), allow_nan=False))
+
+    def look(self, objective: Objective[Any], options: TrainingOptions) -> None:
+        """A run is about to begin; where the fit is only planned, it ends here."""
 
     def begin(self, signature: Mapping[str, Any]) -> Part | None:
         """A run begins; what is known of it, if it is finished (its values have a "result") or was under way.

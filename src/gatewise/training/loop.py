@@ -80,6 +80,7 @@ def train(
         devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
         stack.enter_context(torch.random.fork_rng(devices=devices))
         torch.manual_seed(options.seed)
+        journal.look(objective, options)
         shapes = {key: list(tensor.shape) for key, tensor in module.state_dict().items()}
         known = journal.begin({"name": name, "options": asdict(options), "shapes": shapes})
         if known is not None and "result" in known.values:

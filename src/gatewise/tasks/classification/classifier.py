@@ -15,25 +15,23 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise.data import Ragged
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.classification.committee import Committee, train_committee
-from gatewise.tasks.classification.inputs import Columns, Preparation, describe, read_sequences
+from gatewise.tasks.classification.inputs import Columns, Preparation, read_sequences
 from gatewise.tasks.classification.labels import (
-    class_numbers,
     known_numbers,
     label_numbers,
-    read_groups,
     read_labels,
     show_label,
     show_labels,
 )
 from gatewise.tasks.classification.metrics import classification_metrics, confusion_counts
-from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, class_weights, member_options
-from gatewise.tasks.classification.split import validation_parts
+from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, member_options
 from gatewise.tasks.classification.storage import TASK, load_classifier, save_classifier
+from gatewise.tasks.classification.training_set import TrainingSet
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Checkpoints
+from gatewise.training import Checkpoints, Journal, Plan, plan_of
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -195,54 +193,49 @@ class Classifier(ClassifierMixin, BaseEstimator):
             CheckpointError: the checkpoints cannot be used, or are of other parameters or data.
         """
         check_parameters(self)
-        sequences = read_sequences(X, self._columns(), labelled=y is None, grouped=groups is None)
-        labels = read_labels(y, sequences, "fit")
-        numbers = read_groups(groups, sequences, self.group)
-        classes, targets = class_numbers(labels)
-        counts = np.bincount(targets)
-        weights = class_weights(self.class_weight, classes, counts)
-        parts, why = validation_parts(targets, numbers, share=self.validation, members=self.members, seed=self.seed)
-        notes = [describe(sequences, len(classes))]
-        if why is None:
-            of = "each class" if numbers is None else "the groups"
-            notes.append(f"Each member holds out {self.validation:.0%} of {of} to choose its best epoch.")
-        else:
-            notes.append(f"No validation part ({why}): every member trains to its last epoch, without early stopping.")
-            if self.validation:
-                warnings.warn(notes[-1], UserWarning, stacklevel=2)
-        start = None if init_from is None else _start(init_from, classes, sequences)
-        size = f"{len(sequences)} sequences of {len(sequences.values)} steps in all"
-        data, first = (sequences, classes, targets, numbers), None if start is None else start.weights()
+        data = TrainingSet.read(self, X, y, groups, self._columns())
+        start = None if init_from is None else _start(init_from, data.classes, data.sequences)
+        weights = None if start is None else start.weights()
         with (
             cpu_threads(self.threads),
-            fit_journal(self, TASK, checkpoints, data=data, size=size, start=first) as journal,
+            fit_journal(self, TASK, checkpoints, data=data.content, size=data.size, start=weights) as journal,
         ):
-            committee = train_committee(
-                sequences,
-                targets,
-                parts,
-                member_options(self),
-                class_weight=weights,
-                max_minutes=self.max_minutes,
-                seed=self.seed,
-                start=start,
-                progress=self.progress,
-                journal=journal,
-            )
-        interrupt = journal.interrupt
+            committee = self._train(data, start, journal)
+        interrupted, notes = journal.interrupt.requested, list(data.notes)
         if len(committee.members) < self.members:
-            reason = "training was interrupted" if interrupt.requested else "max_minutes were over"
+            reason = "training was interrupted" if interrupted else "max_minutes were over"
             notes.append(f"Only {len(committee.members)} of {self.members} members were trained: {reason}.")
         if shortened := committee.shortened():
             notes.append(f"max_minutes shortened the training of {shortened} members.")
-        self.classes_, self.class_counts_ = classes, counts
-        self.n_features_in_ = sequences.n_channels
+        self.classes_, self.class_counts_ = data.classes, np.bincount(data.targets)
+        self.n_features_in_ = data.sequences.n_channels
         self.committee_ = committee
         self.structure_ = structure(self, STRUCTURE)
         self.notes_: tuple[str, ...] = tuple(notes)
-        self.interrupted_ = interrupt.requested
-        self.validation_ = committee.validation() if why is None else {}
+        self.interrupted_ = interrupted
+        self.validation_ = committee.validation() if data.validated else {}
         return self
+
+    def plan(self, X: Any, y: Any = None, groups: Any = None) -> Plan:
+        """What `fit` would train first, and what that takes of memory and time; nothing is trained. Raises as it."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y, groups, self._columns())
+        with cpu_threads(self.threads):
+            return plan_of(lambda journal: self._train(data, None, journal))
+
+    def _train(self, data: TrainingSet, start: Committee | None, journal: Journal) -> Committee:
+        return train_committee(
+            data.sequences,
+            data.targets,
+            data.parts,
+            member_options(self),
+            class_weight=data.weights,
+            max_minutes=self.max_minutes,
+            seed=self.seed,
+            start=start,
+            progress=self.progress,
+            journal=journal,
+        )
 
     @property
     def history_(self) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Checkpoints, Interrupt, Journal
+from gatewise.training import Checkpoints, Interrupt, Journal, Plan, plan_of
 
 
 class Forecaster(BaseEstimator):
@@ -170,13 +170,7 @@ class Forecaster(BaseEstimator):
             TrainingInterrupted: with checkpoints, Ctrl-C or SIGTERM asked to stop; what was done is saved.
             CheckpointError: the checkpoints cannot be used, or are of other parameters or another table.
         """
-        parameters.check_parameters(self)
-        panel = Panel.from_table(
-            self.table(table), parameters.read_roles(self), gaps=self.gaps, duplicates=self.duplicates
-        )
-        parameters.check_names(self, panel.roles)
-        check_target(panel)
-        check_training(panel, self.horizon)
+        panel = self._training_panel(table)
         start = None if init_from is None else Forecaster.load(init_from).fitted_
         size = f"{int(panel.lengths.sum())} rows of {len(panel)} series"
         weights = None if start is None else start.weights()
@@ -186,6 +180,24 @@ class Forecaster(BaseEstimator):
         ):
             self._fit(panel, journal, start)
         return self
+
+    def plan(self, table: Any) -> Plan:
+        """What `fit` would train first, and what that takes of memory and time; nothing is trained. Raises as it.
+
+        The recipe is chosen, as that decides what the networks see.
+        """
+        panel = self._training_panel(table)
+        with cpu_threads(self.threads):
+            return plan_of(lambda journal: self._fit(panel, journal, None))
+
+    def _training_panel(self, table: Any) -> Panel:
+        parameters.check_parameters(self)
+        roles = parameters.read_roles(self)
+        panel = Panel.from_table(self.table(table), roles, gaps=self.gaps, duplicates=self.duplicates)
+        parameters.check_names(self, panel.roles)
+        check_target(panel)
+        check_training(panel, self.horizon)
+        return panel
 
     def _fit(self, panel: Panel, journal: Journal, start: Fitted | None) -> None:
         split = Split.of(panel, self.horizon, self.validation)
