@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 PAGE ?= runs
+CUTS ?= 50
+KILLS ?= 200
 
-.PHONY: demo test check format mutants bench bench-quick clean
+.PHONY: demo test check format mutants bench bench-quick long clean
 .DELETE_ON_ERROR:
 
 # Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
@@ -40,6 +42,10 @@ bench: $(VENV)/.installed  ## speed of layers against their rivals, their growth
 bench-quick: $(VENV)/.installed  ## a few points of each case, few repeats: do the benchmarks work
 	$(BIN)/python -m benchmarks.speed --quick --out runs/quick.jsonl
 	$(BIN)/python -m benchmarks.speed.report runs/quick.jsonl --out runs/quick
+
+long: $(VENV)/.installed  ## cut and kill trainings many times; each has to come to the same bits
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.cuts --count $(CUTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.kills --kills $(KILLS)
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .

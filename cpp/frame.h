@@ -81,7 +81,8 @@ struct Frame {
     Place<S> *places;
     S **packed;
     Members members;
-    S *strips;  // adjoints of the lines that are summed, [rows / TILE_ROWS][line][TILE_ROWS]
+    double *totals;  // sums of vectors, one after the other
+    S *strips;       // adjoints of the lines that are summed, [rows / TILE_ROWS][line][TILE_ROWS]
 
     Frame(const Job &job, Arena &arena)
         : job(job), plan(*job.plan), threads(job.by_units ? job.threads : least(job.threads, job.rows)) {
@@ -166,6 +167,9 @@ struct Frame {
             }
             if (!arena.counts()) places[b] = place;
         }
+        int64_t heights = 0;
+        for (int64_t s = 0; s < plan.n_sums; s++) heights += plan.sums[s].width ? 0 : plan.sums[s].height;
+        totals = arena.take<double>(heights);
         strips = arena.take<S>(plan.strips * SUM_LINES);
         for (int64_t p = 0; p < plan.n_packs; p++) {
             S *memory = arena.take<S>(packed_size<S>(*plan.packs[p]));

@@ -62,7 +62,7 @@ class Runner {
             if (plan.n_sums) sum_up(from, to);
             if (shared) wait();
         }
-        if (plan.n_sums) sums.copy(id, threads);
+        if (plan.n_sums) sums.finish(id, threads);
         if (job.lengths) clear_padding();
     }
 

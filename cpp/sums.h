@@ -1,7 +1,8 @@
 // Sums over time and the batch: gradients of parameters. Included by level.cpp only, inside the level's namespace.
 #pragma once
 
-// to[r][v] += sum over lines of a[line][r] * x[line][v]
+// to[r][v] += sum over lines of a[line][r] * x[line][v]. The lines at hand are summed for themselves: the rounding errors
+// of one long chain of additions would grow with T and B.
 template <typename S, int MR, int NV>
 struct SumTile {
     static __attribute__((noinline)) void run(const S *a, const S *x, int64_t lines, S *to, int64_t to_row) {
@@ -10,7 +11,7 @@ struct SumTile {
 #pragma GCC unroll 6
         for (int r = 0; r < MR; r++)
 #pragma GCC unroll 4
-            for (int v = 0; v < NV; v++) acc[r][v] = load(to + r * to_row + v * L);
+            for (int v = 0; v < NV; v++) acc[r][v] = typename Vec<S>::type{};
         for (int64_t k = 0; k < lines; k++, a += MR, x += NV * L) {
             typename Vec<S>::type u[NV];
 #pragma GCC unroll 4
@@ -25,7 +26,10 @@ struct SumTile {
 #pragma GCC unroll 6
         for (int r = 0; r < MR; r++)
 #pragma GCC unroll 4
-            for (int v = 0; v < NV; v++) store(to + r * to_row + v * L, acc[r][v]);
+            for (int v = 0; v < NV; v++) {
+                S *sum = to + r * to_row + v * L;
+                store(sum, load(sum) + acc[r][v]);
+            }
     }
 };
 
@@ -76,17 +80,22 @@ class Sums {
           sources(arena.take<const S *>(plan.n_sums ? SUM_LINES : 0)) {}
 
     void clear(int64_t id, int64_t n) const {
+        double *totals = frame.totals;
         for (int64_t s = 0; s < plan.n_sums; s++) {
             const Sum &sum = plan.sums[s];
-            int64_t from, to, width = sum.width ? sum.width : 1;
+            int64_t from, to;
             part(sum.height, id, n, from, to);
-            for (int64_t t = 0; t < sum.n_targets; t++)
-                fill(target(sum, t) + from * width, (to - from) * width, S(0));
+            if (sum.width) fill(target(sum, 0) + from * sum.width, (to - from) * sum.width, S(0));
+            else {
+                fill(totals + from, to - from, 0.0);
+                totals += sum.height;
+            }
         }
     }
 
     // Add what `count` lines give, at most SUM_LINES of them.
     void add(const ChunkLines<S> &lines, int64_t count, int64_t id, int64_t n) {
+        double *totals = frame.totals;
         for (int64_t s = 0; s < plan.n_sums; s++) {
             const Sum &sum = plan.sums[s];
             int64_t from, to;
@@ -96,8 +105,9 @@ class Sums {
                 if (!term.packs && sum.width) continue;
                 find(term.adjoint, lines, count);
                 if (term.packs) pack(lines.unit(term.adjoint), count, from, to, frame.strips + term.strip * SUM_LINES);
-                else add_vector(sum, lines.unit(term.adjoint), count, from, to);
+                else add_vector(totals, lines.unit(term.adjoint), count, from, to);
             }
+            if (!sum.width) totals += sum.height;
         }
         for (int64_t s = 0; s < plan.n_sums; s++)
             for (int64_t t = 0; t < plan.sums[s].n_terms; t++)
@@ -105,12 +115,18 @@ class Sums {
                     multiply(plan.sums[s].terms[t].factor, plan.sums[s].width, lines, count, id, n);
     }
 
-    // The sums of a parameter that is given as a sum of two are the gradients of both.
-    void copy(int64_t id, int64_t n) const {
+    // Sums of vectors are kept in double precision until here. A parameter that is given as a sum of two has one gradient
+    // for both.
+    void finish(int64_t id, int64_t n) const {
+        const double *totals = frame.totals;
         for (int64_t s = 0; s < plan.n_sums; s++) {
             const Sum &sum = plan.sums[s];
             int64_t from, to, width = sum.width ? sum.width : 1;
             part(sum.height, id, n, from, to);
+            if (!sum.width) {
+                for (int64_t u = from; u < to; u++) target(sum, 0)[u] = S(totals[u]);
+                totals += sum.height;
+            }
             for (int64_t t = 1; t < sum.n_targets; t++)
                 __builtin_memcpy(target(sum, t) + from * width, target(sum, 0) + from * width,
                                  size_t((to - from) * width) * sizeof(S));
@@ -137,25 +153,18 @@ class Sums {
         }
     }
 
-    void add_vector(const Sum &sum, int64_t unit, int64_t count, int64_t from, int64_t to) const {
-        S *gradient = target(sum, 0);
+    void add_vector(double *totals, int64_t unit, int64_t count, int64_t from, int64_t to) const {
         int64_t u = from;
-        for (; unit && u + 4 * L <= to; u += 4 * L) add_units<4>(gradient + u, count, u);
-        for (; unit && u + L <= to; u += L) add_units<1>(gradient + u, count, u);
-        for (; u < to; u++) {
-            S total = gradient[u];
-            for (int64_t line = 0; line < count; line++) total += sources[line][unit ? u : 0];
-            gradient[u] = total;
-        }
-    }
-
-    template <int NV>
-    void add_units(S *gradient, int64_t count, int64_t unit) const {
-        typename Vec<S>::type total[NV];
-        for (int v = 0; v < NV; v++) total[v] = load(gradient + v * L);
-        for (int64_t line = 0; line < count; line++)
-            for (int v = 0; v < NV; v++) total[v] += load(sources[line] + unit + v * L);
-        for (int v = 0; v < NV; v++) store(gradient + v * L, total[v]);
+        for (; unit && u + L <= to; u += L)
+            for (int64_t line = 0; line < count; line += 16) {
+                // Few enough for the errors of their sum not to count.
+                const int64_t end = Frame<S>::least(line + 16, count);
+                typename Vec<S>::type few{};
+                for (int64_t k = line; k < end; k++) few += load(sources[k] + u);
+                for (int lane = 0; lane < L; lane++) totals[u + lane] += double(few[lane]);
+            }
+        for (; u < to; u++)
+            for (int64_t line = 0; line < count; line++) totals[u] += double(sources[line][unit ? u : 0]);
     }
 
     void multiply(int64_t factor, int64_t width, const ChunkLines<S> &lines, int64_t count, int64_t id, int64_t n) const {

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from gatewise import testing as testing
     from gatewise.nn import GRU, LSTM, RNN, Recurrent
     from gatewise.tasks import Classifier, Forecaster, load
+    from gatewise.training import Checkpoints
 
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Checkpoints",
     "Classifier",
     "Forecaster",
     "Recurrent",
@@ -37,6 +39,7 @@ _HOMES = {
     "LSTM": "gatewise.nn",
     "RNN": "gatewise.nn",
     "Recurrent": "gatewise.nn",
+    "Checkpoints": "gatewise.training",
     "Classifier": "gatewise.tasks",
     "Forecaster": "gatewise.tasks",
     "load": "gatewise.tasks",

@@ -24,6 +24,18 @@ class TrainingError(GatewiseError):
     """Training cannot go on, for instance because the loss is no longer finite."""
 
 
+class CheckpointError(GatewiseError):
+    """A folder of checkpoints that cannot be used: damaged, foreign, of a newer format, in use, or not writable."""
+
+
+class TrainingInterrupted(TrainingError):
+    """Training was asked to stop; what it has done is in its checkpoints, from which the same call goes on."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint that was not written, or passed over for an older one; training goes on."""
+
+
 class CellError(GatewiseError):
     """Equations of a cell that cannot be traced or run."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gatewise.tasks.folder import config_sha256
+from gatewise.checksum import json_sha256
 from tests.cli.program import Program
 
 DATA = {"sales": "sales.csv", "waves": "waves.ts"}
@@ -21,7 +21,7 @@ def alter(folder: Path, where: tuple[str, ...], value: Any) -> None:
     for key in where[:-1]:
         inside = inside[key]
     inside[where[-1]] = value
-    content["sha256"]["config.json"] = config_sha256(content["config"])
+    content["sha256"]["config.json"] = json_sha256(content["config"])
     (folder / "config.json").write_text(json.dumps(content))
 
 

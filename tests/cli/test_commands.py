@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -267,3 +268,28 @@ def test_version_and_help(gatewise: Program) -> None:
     shown = gatewise("train", "forecast", "--help").out
     for text in ("--target", "--max-minutes", "Columns", "Examples", "error|mask|interpolate"):
         assert text in shown
+
+
+@pytest.mark.parametrize("argv", [(*FORECAST, "--holdout", "3"), (*CLASSIFY, "--test", "waves.ts")])
+def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(
+    argv: tuple[str, ...], gatewise: Program, data: Path
+) -> None:
+    before = sorted(path.name for path in data.iterdir())
+    outcome = gatewise(*argv, "--dry-run")
+    assert outcome.code == 0
+    assert "lstm (LSTM)" in outcome.out
+    assert "weight_hh_l0" in outcome.out
+    assert "16 x 4" in outcome.out
+    facts = dict(line.split(maxsplit=1) for line in outcome.out.splitlines() if line[:1].isalpha())
+    assert facts["epochs"].startswith("at most 2, of ")
+    assert facts["trained"] == "nothing"
+    found = answer(gatewise(*argv, "--dry-run", "--json", "--out", "model"))
+    numbers = [int(np.prod(shape)) for layer in found["layers"] for shape in layer["parameters"].values()]
+    assert found["parameters"] == sum(numbers)
+    assert sorted(path.name for path in data.iterdir()) == before
+
+
+def test_a_dry_run_refuses_what_a_training_would(gatewise: Program, data: Path) -> None:
+    outcome = gatewise(*FORECAST, "--hidden-size", "0", "--dry-run")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: hidden_size is 0")

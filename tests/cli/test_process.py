@@ -23,9 +23,9 @@ def stop_after(epoch: int, number: signal.Signals, monkeypatch: pytest.MonkeyPat
     """Send the process a signal when the epoch has been validated."""
     validate = loop._Run._validate
 
-    def validate_and_stop(run: "loop._Run", at: int, *rest: object) -> None:
-        validate(run, at, *rest)  # pyright: ignore[reportArgumentType]
-        if at == epoch:
+    def validate_and_stop(run: "loop._Run") -> None:
+        validate(run)
+        if run.at.epoch == epoch:
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(loop._Run, "_validate", validate_and_stop)
@@ -45,7 +45,7 @@ def test_an_interrupted_training_keeps_its_best_model(
     write("waves.ts", waves())
     with monkeypatch.context() as patch:
         stop_after(2, number, patch)
-        outcome = gatewise(*argv, "--max-epochs", "50", "--out", "model")
+        outcome = gatewise(*argv, "--max-epochs", "50", "--checkpoint-every", "none", "--out", "model")
     assert outcome.code == 130
     assert outcome.err.count("interrupted: the best model so far is in model") == 1
     assert len(Path("model/log.jsonl").read_text().splitlines()) == 2
@@ -70,9 +70,7 @@ def test_interrupted_before_an_epoch_leaves_nothing(
     monkeypatch.setattr(forecaster_module, "choose_recipe", choose_and_stop)
     outcome = gatewise(*FORECAST, "--out", "model")
     assert (outcome.code, outcome.out) == (130, "")
-    assert (
-        outcome.err == "interrupted before the first epoch had ended: there is no model yet, and nothing was written\n"
-    )
+    assert outcome.err == "interrupted before the first step was done: there is no model yet, and nothing was written\n"
     assert [path.name for path in here.iterdir()] == ["sales.csv"]
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gatewise.data import Ragged
+from gatewise.errors import TrainingError
 from gatewise.tasks import Classifier
 from gatewise.tasks.classification.committee import default_epochs, train_committee
 from gatewise.tasks.classification.inputs import Preparation
@@ -15,7 +16,7 @@ from gatewise.tasks.classification.network import ClassifierNetwork
 from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, run_network
 from gatewise.tasks.classification.parameters import member_options
 from gatewise.tasks.classification.split import validation_parts
-from gatewise.training import Interrupt
+from gatewise.training import Interrupt, Journal, TrainingOptions, train
 
 
 def network(masked: bool = False, classes: int = 3, channels: int = 2) -> ClassifierNetwork:
@@ -131,6 +132,20 @@ def test_batches_come_from_seed_and_epoch_alone() -> None:
     assert described == f"sequences {', '.join(map(str, order[:4]))} (counted from 0)"
 
 
+def test_a_sequence_that_is_not_finite_is_named_with_the_layer_it_spoils() -> None:
+    rng = np.random.default_rng(0)
+    sequences = Ragged.from_arrays([rng.normal(size=(6, 2)) for _ in range(10)])
+    preparation = Preparation.fit(sequences, np.arange(10))
+    made = objective(sequences, preparation, network())
+    made._inputs.values[7 * 6 + 2] = np.inf  # past all checks of what is read
+    message = (
+        r"epoch 1, step \d: the loss is nan, in batch: sequences 7 \(counted from 0\)\. "
+        r'What layer "lstm" \(LSTM\) was given is not finite\. The step was not taken'
+    )
+    with pytest.raises(TrainingError, match=message):
+        train(made, TrainingOptions(max_epochs=1), progress=False)
+
+
 def test_running_in_parts_gives_each_sequence_its_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     sequences = Ragged.from_arrays([rng.normal(size=(n, 2)).astype(np.float32) for n in rng.integers(1, 30, 40)])
@@ -200,8 +215,8 @@ def test_members_share_the_time_and_each_comes_to_the_end_of_its_schedule(monkey
     with Interrupt() as interrupt:
         committee = train_committee(
             sequences, targets, parts, member_options(Classifier(4, max_epochs=5_000, patience=None)),
-            class_weight=None, max_minutes=4.0, seed=0, start=None, directory=None, progress=False,
-            interrupt=interrupt, clock=lambda: now[0],
+            class_weight=None, max_minutes=4.0, seed=0, start=None, progress=False,
+            journal=Journal(interrupt, lambda: now[0]),
         )  # fmt: skip
     assert [run["stopped"] for run in committee.history] == ["max_minutes"] * 3
     assert committee.shortened() == 3

@@ -86,7 +86,7 @@ def test_nothing_is_left_of_a_failed_write(tmp_path: Path, monkeypatch: pytest.M
         write(tmp_path / "model", extra={"config.json": ""})
     folder = write(tmp_path / "kept")
     with monkeypatch.context() as patch:
-        patch.setattr("gatewise.tasks.folder._put_in_place", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        patch.setattr("gatewise.disk.rename", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
         for path in (tmp_path / "model", folder):
             with pytest.raises(OSError, match="disk full"):
                 write(path, overwrite=True)

@@ -348,11 +348,3 @@ def test_a_gain_by_chance_is_told_from_one_that_lasts() -> None:
     assert not contribution.helps(miss, once, known, 10)
     assert not contribution.helps(miss, -0.1 * miss, known, 10)
     assert not contribution.helps(miss, 0.1 * miss, known & (torch.arange(40) < 4)[:, None], 10)
-
-
-def test_every_run_leaves_its_checkpoints_and_log(tmp_path: Path) -> None:
-    Forecaster("load", 5, **TINY).fit(TABLE, directory=tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["member-1", "validated-1"]
-    for folder in tmp_path.iterdir():
-        assert (folder / "best.safetensors").exists()
-        assert (folder / "log.jsonl").read_text().count("\n") >= 1

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from gatewise.data.panel import Panel, Roles
+from gatewise.errors import TrainingError
 from gatewise.tasks.forecasting import objective as objective_module
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import PINBALL, ForecastObjective, Scales, Stretch, corrections, lead_error
 from gatewise.tasks.forecasting.recipe import Recipe
+from gatewise.training import TrainingOptions, train
 
 HORIZON, LEVELS = 3, (0.1, 0.9)
 LENGTHS = (70, 25, 50, 33)
@@ -251,3 +253,11 @@ def test_a_batch_is_described_by_series_and_time(features: Features) -> None:
     rows = torch.arange(72, 80)[:, None].expand(-1, 5)
     text = objective.describe(Stretch(rows, torch.ones(rows.shape, dtype=torch.bool), torch.full((5,), 95)))
     assert text == "s1: 2 to 9; s1: 2 to 9; s1: 2 to 9 and 2 more stretches"
+
+
+def test_a_series_that_is_not_finite_is_named_with_its_time() -> None:
+    features = Features(make_panel(), RECIPE, HORIZON)
+    objective = make_objective(features, make_network(features))
+    features._target.z[70 + 20] = torch.inf  # row 20 of series s1, past all checks of what is read
+    with pytest.raises(TrainingError, match=r"nan, in batch: (s1: \d+ to \d+(; )?)+\. What layer .lstm. \(LSTM\)"):
+        train(objective, TrainingOptions(max_epochs=20), progress=False)

@@ -14,8 +14,7 @@ from tests.tasks.test_forecast_estimator import TABLE, TINY, values
 
 from gatewise.tasks import Forecaster, load
 from gatewise.tasks.forecasting import contribution, fitting
-from gatewise.tasks.forecasting import forecaster as forecaster_module
-from gatewise.training import Interrupt, TrainingOptions
+from gatewise.training import Interrupt, Journal, TrainingOptions
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +52,7 @@ def test_the_networks_share_the_time(covariates: tuple[str, ...], monkeypatch: p
         return original(objective, options, label=label, **named)
 
     monkeypatch.setattr(fitting, "train", train)
-    monkeypatch.setattr(forecaster_module, "Fitting", partial(fitting.Fitting, clock=lambda: now[0]))
+    monkeypatch.setattr("gatewise.tasks.journal.Journal", partial(Journal, clock=lambda: now[0]))
     parameters = {**TINY, "members": 2, "max_epochs": 10_000, "patience": 10_000, "max_minutes": 4.0}
     table = TABLE.append_column("rain", pa.array(np.arange(90) % 5.0))
     model = Forecaster("load", 5, past=covariates, **parameters).fit(table)

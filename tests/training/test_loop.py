@@ -1,21 +1,18 @@
 """The loop learns, stops for the stated reasons, keeps the best weights, and never takes a bad step."""
 
-import json
 import math
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gatewise.errors import TrainingError
-from gatewise.training import Interrupt, TrainingOptions, train
+from gatewise.training import Interrupt, Journal, TrainingOptions, train
+from gatewise.training.position import OF_EVERY_EPOCH
 
 
 class Line:
@@ -65,21 +62,15 @@ def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
-def test_it_learns_and_logs(tmp_path: Path) -> None:
+def test_it_learns() -> None:
     line = Line()
     options = TrainingOptions(max_epochs=60, learning_rate=0.02, weight_decay=1e-3, warmup=0.1)
-    result = train(line, options, directory=tmp_path, progress=False)
+    result = train(line, options, progress=False)
     assert result.stopped == "max_epochs"
     assert result.best_value < 1e-3
     assert result.best_value == min(row["mse"] for row in result.history)
     assert not line.module.training
-    lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(text) for text in lines] == list(result.history)
-    assert same(load_file(tmp_path / "best.safetensors"), line.module.state_dict())
-    assert same(load_file(tmp_path / "last.safetensors"), line.validated[-1])
-    with safe_open(tmp_path / "best.safetensors", "pt") as file:
-        assert int(file.metadata()["epoch"]) == result.best_epoch
-    assert {path.name for path in tmp_path.iterdir()} == {"best.safetensors", "last.safetensors", "log.jsonl"}
+    assert same(line.validated[result.best_epoch - 1], dict(line.module.state_dict()))
 
 
 def test_patience_keeps_the_best_weights() -> None:
@@ -129,15 +120,66 @@ def test_minutes_cut_the_epoch_but_keep_a_validated_model() -> None:
     assert math.isfinite(result.best_value)
 
 
+def test_the_mean_of_the_last_epochs_is_validated_and_kept() -> None:
+    """Stochastic weight averaging: from the middle on the learning rate stays, and epochs' weights are averaged."""
+    line, ends = Line(), []
+    options = TrainingOptions(max_epochs=6, swa_from=0.5, learning_rate=0.02)
+    batches = line.batches
+
+    def watched(epoch: int) -> Iterator[tuple[int, Tensor]]:
+        ends.append({name: t.clone() for name, t in line.module.state_dict().items()})  # of the epoch before
+        yield from batches(epoch)
+
+    line.batches = watched  # type: ignore[method-assign]
+    result = train(line, options, progress=False)
+    rates = [row["learning_rate"] for row in result.history]
+    cosine = rates[0] / (0.5 * (1 + math.cos(math.pi * 3 / 24)))
+    assert rates[2] == pytest.approx(cosine * 0.5 * (1 + math.cos(math.pi * 11 / 24)))
+    assert rates[3:] == [pytest.approx(0.5 * cosine)] * 3
+    # Epochs end at steps 4, 8, 12, ...: the third is the first that ends in the second half.
+    assert same(line.validated[1], ends[2])
+    assert same(line.validated[2], ends[3])
+    for epoch in (4, 5):
+        mean = {name: sum(end[name] for end in ends[3 : epoch + 1]) / (epoch - 2) for name in ends[0]}
+        torch.testing.assert_close(line.validated[epoch - 1], mean)
+    assert same(line.validated[result.best_epoch - 1], dict(line.module.state_dict()))
+
+
+def test_every_epoch_logs_its_gradients_and_updates() -> None:
+    line = Line()
+    line.batches_per_epoch = 6  # of which every second update is measured
+    norms: list[float] = []
+    ratios: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def norm(tensors: list[Tensor]) -> float:
+        return math.sqrt(sum(float(tensor.detach().square().sum()) for tensor in tensors))
+
+    def stepped(self: torch.optim.AdamW) -> None:
+        parameters = list(line.module.parameters())
+        norms.append(norm([p.grad for p in parameters if p.grad is not None]))
+        before = [p.detach().clone() for p in parameters]
+        step(self)
+        ratios.append(norm([new - old for old, new in zip(before, parameters, strict=True)]) / norm(before))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", stepped)
+        result = train(line, TrainingOptions(max_epochs=2, clip_norm=None), progress=False)
+    for epoch, row in enumerate(result.history):
+        of = slice(6 * epoch, 6 * epoch + 6)
+        assert row["gradient_norm"] == pytest.approx(max(norms[of]))
+        assert row["gradient_norm_mean"] == pytest.approx(sum(norms[of]) / 6)
+        assert row["update_ratio"] == pytest.approx(sum(ratios[of][::2]) / 3, rel=1e-4)
+    assert set(OF_EVERY_EPOCH) | {"mse"} == set(result.history[0])
+
+
 @pytest.mark.parametrize("average_decay", [0.0, 0.9])
-def test_a_loss_that_is_not_finite_stops_before_the_step(tmp_path: Path, average_decay: float) -> None:
+def test_a_loss_that_is_not_finite_stops_before_the_step(average_decay: float) -> None:
     line = Line(on_step=lambda step, loss: loss * math.nan if step == 7 else loss)
     with pytest.raises(TrainingError, match=r"epoch 2, step 3: the loss is nan, in batch: line batch 2\."):
-        train(line, TrainingOptions(max_epochs=5, average_decay=average_decay), directory=tmp_path, progress=False)
-    assert line.steps == 7
+        train(line, TrainingOptions(max_epochs=5, average_decay=average_decay), progress=False)
+    assert line.steps == 8  # the step was looked at once more
     assert same(line.validated[0], dict(line.module.state_dict()))
-    assert same(load_file(tmp_path / "best.safetensors"), line.validated[0])
-    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
 
 
 def test_a_gradient_that_is_not_finite_names_its_parameter() -> None:
@@ -187,7 +229,7 @@ def test_a_signal_stops_after_the_step_and_handlers_come_back(number: signal.Sig
 def test_a_signal_in_the_first_epoch_still_leaves_a_validated_model() -> None:
     with Interrupt() as interrupt:
         interrupt.request()
-        untouched = train(Line(), TrainingOptions(max_epochs=5), progress=False, interrupt=interrupt)
+        untouched = train(Line(), TrainingOptions(max_epochs=5), progress=False, journal=Journal(interrupt))
     assert (untouched.stopped, untouched.best_epoch, untouched.history) == ("interrupted", 0, ())
 
     interrupt = Interrupt()
@@ -197,7 +239,7 @@ def test_a_signal_in_the_first_epoch_still_leaves_a_validated_model() -> None:
         return loss
 
     line = Line(on_step=ask)
-    result = train(line, TrainingOptions(max_epochs=5), progress=False, interrupt=interrupt)
+    result = train(line, TrainingOptions(max_epochs=5), progress=False, journal=Journal(interrupt))
     assert (result.stopped, line.steps, result.best_epoch) == ("interrupted", 1, 1)
 
 
@@ -248,7 +290,7 @@ class Clock:
 
 def rates(options: TrainingOptions) -> list[float]:
     clock = Clock()
-    result = train(Line(on_step=clock.tick), options, progress=False, clock=clock)
+    result = train(Line(on_step=clock.tick), options, progress=False, journal=Journal(Interrupt(), clock))
     assert result.stopped == ("max_minutes" if options.max_minutes and options.max_minutes < 1 else "max_epochs")
     return [row["learning_rate"] for row in result.history]
 

@@ -24,12 +24,18 @@ from gatewise.training.schedule import SCHEDULES, learning_rate_factor
         ("clip_norm", 0, "clip_norm is 0"),
         ("warmup", 1.0, "warmup is 1.0, expected a number at least 0 and below 1"),
         ("average_decay", 1.0, "average_decay is 1.0"),
+        ("swa_from", -0.1, "swa_from is -0.1"),
         ("schedule", "cosinus", 'did you mean "cosine"'),
     ],
 )
 def test_bad_options_are_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         TrainingOptions(**{name: value})  # type: ignore[arg-type]
+
+
+def test_there_is_one_average_at_a_time() -> None:
+    with pytest.raises(ConfigurationError, match=r"average_decay is 0\.9 and swa_from is 0\.5, .* set one of"):
+        TrainingOptions(average_decay=0.9, swa_from=0.5)
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))

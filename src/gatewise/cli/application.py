@@ -14,15 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from gatewise.cli.options import with_options
+from gatewise.cli.outcome import INTERRUPTED, Destination
 from gatewise.cli.output import print_error, print_facts, print_json, print_note
-from gatewise.cli.train import (
-    INTERRUPTED,
-    Destination,
-    classify_parameters,
-    forecast_parameters,
-    train_classify,
-    train_forecast,
-)
+from gatewise.cli.train import classify_parameters, forecast_parameters, resume, train
 from gatewise.errors import ConfigurationError, GatewiseError
 from gatewise.version import __version__
 
@@ -50,6 +44,14 @@ Config = Annotated[
         "--config", metavar="FILE.toml", rich_help_panel="Run",
         help="Settings from a file, by the names of the options with underscores, such as the train.toml of an "
         "earlier training; the command line wins.",
+    ),
+]  # fmt: skip
+
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", rich_help_panel="Run",
+        help="Train nothing: say which network would be trained first, with its shapes, memory and time an epoch.",
     ),
 ]  # fmt: skip
 
@@ -112,9 +114,10 @@ def _forecast(
     json: TrainJson = False,
     quiet: Quiet = False,
     config: Config = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Train a forecaster: N steps ahead of one column of a table, with quantiles."""
-    return train_forecast(data, given, config, _destination(out, overwrite, json, quiet))
+    return train("forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
 
 
 def _classify(
@@ -127,15 +130,16 @@ def _classify(
     json: TrainJson = False,
     quiet: Quiet = False,
     config: Config = None,
+    dry_run: DryRun = False,
 ) -> int:
     """Train a classifier: a label for each sequence, of any length and number of channels."""
-    return train_classify(data, given, config, _destination(out, overwrite, json, quiet))
+    return train("classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
 
 
-def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool) -> Destination:
-    if out is None:
+def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool) -> Destination:
+    if out is None and not dry_run:
         raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
-    return Destination(out, overwrite, as_json, quiet)
+    return Destination(out or Path(), overwrite, as_json, quiet, dry_run)
 
 
 FORECAST_EXAMPLES = """[bold]Examples[/bold]
@@ -155,6 +159,30 @@ gatewise train classify watch.csv.gz --id window --label motion --group subject 
 
 train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
 train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))
+
+
+@app.command("resume", epilog="Example: gatewise resume airline.run")
+@_stoppable
+def _resume(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a training that was interrupted: its --out with .run.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DATA", help="Where the training's data are now, if they were moved.")
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Make a model of what is trained so far, and stay able to go on later.")
+    ] = False,
+    allow_changed_data: Annotated[
+        bool, typer.Option("--allow-changed-data", help="Go on although the data are not those of the training.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model folder that is there.")] = False,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Leave out progress and notes.")] = False,
+) -> int:
+    """Go on with a training exactly where it was interrupted or killed."""
+    options = {"finish": finish, "allow_changed_data": allow_changed_data, "overwrite": overwrite}
+    return resume(run, data, as_json=json, quiet=quiet, **options)
 
 
 @app.command("evaluate", epilog="Example: gatewise evaluate airline new-months.csv --windows 3 --json")

@@ -25,9 +25,19 @@ def read_config(path: Path, parameters: Sequence[Parameter], task: str) -> dict[
         there = [entry.name for entry in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         raise ConfigurationError(f"no configuration file {where}: {nearest(path.name, there)}")
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_config(path.read_text(encoding="utf-8"), parameters, task, where)
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{where} is not UTF-8 text: byte {error.start} {error.reason}") from error
+
+
+def parse_config(text: str, parameters: Sequence[Parameter], task: str, where: str) -> dict[str, Any]:
+    """The values a TOML text gives, name -> value; `where` is what messages call it.
+
+    Raises:
+        ConfigurationError: no TOML, an unknown key, a value of another type, or another task's text.
+    """
+    try:
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{where} is not valid TOML: {error}") from error
     written_for = found.pop(TASK, task)

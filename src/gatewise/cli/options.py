@@ -12,6 +12,7 @@ PANELS: Mapping[str, str] = {
     **dict.fromkeys(("target", "horizon", "time", "id", "past", "future", "static", "label", "channels"), "Columns"),
     **dict.fromkeys(("gaps", "duplicates", "holdout", "test", "validation", "groups"), "Data"),
     **dict.fromkeys(("max_epochs", "max_minutes", "seed", "threads", "device", "init_from"), "Run"),
+    **dict.fromkeys(("checkpoint_every", "keep"), "Run"),
 }
 DEFAULT_PANEL = "Model and training"
 ORDER = ("Columns", "Data", DEFAULT_PANEL, "Run")

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,6 +13,7 @@ import pyarrow.compute
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
+from gatewise import disk
 from gatewise.data.csvfile import GZIP, check_names, read_csv
 from gatewise.errors import DataError, nearest
 
@@ -110,7 +109,8 @@ def write_table(table: pa.Table, path: str | Path) -> None:
             raise DataError(f'cannot write "{path}": it is a folder; give the name of a file')
         if not path.parent.is_dir():
             raise DataError(f'cannot write "{path}": the folder "{path.parent}" does not exist; create it first')
-        _write_whole(table, path)
+        with disk.new_file(path) as sink:
+            _write(table, path.suffix.lower(), sink)
     except OSError as error:
         raise DataError(f'cannot write "{path}": {error.strerror or error}') from error
     except pa.ArrowException as error:
@@ -122,23 +122,6 @@ def is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = cast(pa.DictionaryType, kind).value_type
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-def _write_whole(table: pa.Table, path: Path) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as sink:
-            _write(table, path.suffix.lower(), sink)
-            sink.flush()
-            os.fsync(sink.fileno())
-        # mkstemp makes the file private; a table someone asked for gets the permissions any new file would
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _write(table: pa.Table, suffix: str, sink: BinaryIO) -> None:

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatewise.reports.content import Curve, LossCurves
-
-# What the training loop writes of every epoch; whatever else stands there is a validation metric, the monitored first.
-_OF_EVERY_EPOCH = ("epoch", "loss", "learning_rate", "gradient_norm", "seconds")
+from gatewise.training.position import OF_EVERY_EPOCH
 
 
 def loss_curves(history: Sequence[Mapping[str, Any]], loss: str = "Training loss") -> LossCurves | None:
@@ -35,4 +33,5 @@ def loss_curves(history: Sequence[Mapping[str, Any]], loss: str = "Training loss
 
 
 def _monitored(row: Mapping[str, float]) -> str | None:
-    return next((name for name in row if name not in _OF_EVERY_EPOCH), None)
+    # What is not logged of every epoch is a validation metric, the monitored one first.
+    return next((name for name in row if name not in OF_EVERY_EPOCH), None)

@@ -1,13 +1,13 @@
 """The report as one self-contained HTML file: no script, no network, light and dark, from phone to desk."""
 
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from functools import partial
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from gatewise import disk
 from gatewise.errors import ConfigurationError
 from gatewise.reports import cell_plot, forecast_plot, loss_plot
 from gatewise.reports.canvas import COLOURS, SERIES, drawing, in_both_sizes, number, to_svg
@@ -81,20 +81,13 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     text = render(report)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("xb") as stream:
-            # File names may carry bytes that are no UTF-8 into titles; they become references, not a crash.
-            stream.write(text.encode("utf-8", "xmlcharrefreplace"))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(target)
+        # File names may carry bytes that are no UTF-8 into titles; they become references, not a crash.
+        disk.write_file(target, text.encode("utf-8", "xmlcharrefreplace"))
     except OSError as error:
         raise ConfigurationError(
             f"cannot write the report to {target}: {error.strerror}; give a file name in an existing, writable folder"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 

@@ -5,12 +5,9 @@ and `README.md` (the model card), and what a task adds, for instance a resolved 
 nothing names code, nothing is pickled. A folder appears whole under its name or not at all.
 """
 
-import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +20,9 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from gatewise import disk
+from gatewise.checksum import json_sha256, sha256
 from gatewise.errors import ModelFolderError
-from gatewise.training import write_bytes
 from gatewise.version import __version__
 
 FORMAT = 1
@@ -65,7 +63,7 @@ def write_folder(
     overwrite: bool = False,
     extra: Mapping[str, bytes | str] | None = None,
 ) -> Path:
-    """Write a model folder: into a temporary sibling, each file flushed to the disk, then renamed.
+    """Write a model folder, whole under its name or not at all.
 
     Args:
         path: the folder to make; its parent is made as well.
@@ -82,6 +80,7 @@ def write_folder(
 
     Raises:
         ModelFolderError: the name is taken, or the parent is not a folder.
+        OSError: the disk refuses, for instance because it is full; what was there before still is.
     """
     folder = Path(path)
     check_writable(folder, overwrite=overwrite)
@@ -96,9 +95,9 @@ def write_folder(
                 "task": task,
                 "gatewise": __version__,
                 "sha256": {
-                    WEIGHTS: _sha256(weights_bytes),
-                    METRICS: _sha256(metrics_bytes),
-                    CONFIG: config_sha256(json.loads(_json(config))),
+                    WEIGHTS: sha256(weights_bytes),
+                    METRICS: sha256(metrics_bytes),
+                    CONFIG: json_sha256(json.loads(_json(config))),
                 },
                 "config": config,
             }
@@ -111,18 +110,7 @@ def write_folder(
         files[name] = content.encode() if isinstance(content, str) else content
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # On the same file system as the goal, so that the renaming is one atomic step.
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        temporary.chmod(0o755)
-        for name, content in files.items():
-            write_bytes(temporary / name, content)
-        _flush_folder(temporary)
-        _put_in_place(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    _flush_folder(folder.parent)
+    disk.write_folder(folder, files)
     return folder
 
 
@@ -183,14 +171,14 @@ def read_folder(path: str | os.PathLike[str]) -> ModelFolder:
         )
     head = _read_object(folder / CONFIG)
     _check_head(folder, head)
-    if config_sha256(head["config"]) != head["sha256"].get(CONFIG):
+    if json_sha256(head["config"]) != head["sha256"].get(CONFIG):
         raise ModelFolderError(
             f'{folder / CONFIG} is truncated or altered: what it holds under "config" does not have the sha256 it was '
             "written with. Copy the folder again, or train again."
         )
     contents = {name: (folder / name).read_bytes() for name in (WEIGHTS, METRICS)}
     for name, content in contents.items():
-        if _sha256(content) != head["sha256"].get(name):
+        if sha256(content) != head["sha256"].get(name):
             raise ModelFolderError(
                 f"{folder / name} ({len(content)} bytes) is truncated or altered: its sha256 is not {CONFIG}'s. "
                 "Copy the folder again, or train again."
@@ -200,15 +188,6 @@ def read_folder(path: str | os.PathLike[str]) -> ModelFolder:
     except SafetensorError as error:
         raise ModelFolderError(f"{folder / WEIGHTS} is not a safetensors file: {error}.") from error
     return ModelFolder(folder, head["task"], weights, head["config"], _read_object(folder / METRICS), head["gatewise"])
-
-
-def config_sha256(config: Mapping[str, Any]) -> str:
-    """The sha256 of a configuration of JSON types, whatever the order and layout it is written in.
-
-    >>> config_sha256({"a": 1, "b": 0.1}) == config_sha256({"b": 0.1, "a": 1})
-    True
-    """
-    return _sha256(json.dumps(config, sort_keys=True, separators=(",", ":")).encode())
 
 
 def check_weights(folder: ModelFolder, expected: Mapping[str, Tensor]) -> None:
@@ -301,31 +280,3 @@ def _plain(value: object) -> object:
     if isinstance(value, torch.dtype | Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} does not belong into a JSON file")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _flush_folder(path: Path) -> None:
-    """Make the folder's entries durable; without this a crash may forget a rename."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _put_in_place(temporary: Path, folder: Path) -> None:
-    if not folder.exists() or not any(folder.iterdir()):
-        os.replace(temporary, folder)  # an empty folder may be replaced in one step
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    os.replace(folder, aside / folder.name)
-    try:
-        os.replace(temporary, folder)
-    except BaseException:
-        os.replace(aside / folder.name, folder)
-        raise
-    finally:
-        shutil.rmtree(aside)

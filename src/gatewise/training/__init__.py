@@ -1,19 +1,32 @@
-"""Training: the loop with its optimiser, schedule, early stopping, checkpoints and log."""
+"""Training: the loop with its optimiser, schedule, early stopping and log; checkpoints that fits go on from."""
 
-from gatewise.training.checkpoint import restore, snapshot, write_bytes, write_checkpoint
+from gatewise.training.about import About
+from gatewise.training.directory import RunDirectory
 from gatewise.training.interrupt import Interrupt
-from gatewise.training.loop import TrainingResult, train
-from gatewise.training.objective import Objective
+from gatewise.training.journal import Journal
+from gatewise.training.kept import kept_journal
+from gatewise.training.loop import train
+from gatewise.training.objective import Gathering, Objective
 from gatewise.training.options import TrainingOptions
+from gatewise.training.plan import Plan, plan_of
+from gatewise.training.position import TrainingResult
+from gatewise.training.saving import Checkpoints
+from gatewise.training.snapshot import restore, snapshot
 
 __all__ = [
+    "About",
+    "Checkpoints",
+    "Gathering",
     "Interrupt",
+    "Journal",
     "Objective",
+    "Plan",
+    "RunDirectory",
     "TrainingOptions",
     "TrainingResult",
+    "kept_journal",
+    "plan_of",
     "restore",
     "snapshot",
     "train",
-    "write_bytes",
-    "write_checkpoint",
 ]

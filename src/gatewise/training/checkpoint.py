@@ -1,45 +1,73 @@
-"""Weights on disk: safetensors files that are either whole or not there."""
+"""One checkpoint on the disk: a folder of two files, JSON for numbers and words, safetensors for tensors."""
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import torch
-from safetensors.torch import save
-from torch import Tensor, nn
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
 
+from gatewise import disk
+from gatewise.checksum import sha256
+from gatewise.errors import CheckpointError
+from gatewise.sealed import seal, unseal
 
-def snapshot(module: nn.Module) -> dict[str, Tensor]:
-    """A detached copy of the module's state: name -> tensor, in the order of `state_dict`."""
-    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-
-
-@torch.no_grad()
-def restore(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy a snapshot back into the module it was taken from."""
-    for name, tensor in module.state_dict().items():
-        tensor.copy_(weights[name])
+FORMAT = 1
+KIND = "training checkpoint"
+STATE, TENSORS = "state.json", "tensors.safetensors"
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: a temporary name in the same folder, flushed to the disk, then renamed."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as read and checked.
+
+    Attributes:
+        path: where it is.
+        state: of JSON types.
+        tensors: name -> tensor, on the CPU.
+    """
+
+    path: Path
+    state: dict[str, Any] = field(repr=False)
+    tensors: dict[str, Tensor] = field(repr=False)
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write a checkpoint under a free name, whole or not at all.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    # A tensor of its own each: safetensors refuses those that share memory.
+    content = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
+    head = seal(KIND, FORMAT, {"state": state, "sha256": {TENSORS: sha256(content)}})
+    disk.write_folder(path, {TENSORS: content, STATE: head})
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint and check that it is whole.
+
+    Raises:
+        CheckpointError: a file missing, truncated or altered, no checkpoint at all, or one of a newer format.
+    """
+    folder = Path(path)
+    missing = [name for name in (STATE, TENSORS) if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(f"{folder} is not a whole checkpoint: {' and '.join(missing)} missing")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes a private file; a checkpoint is an ordinary one
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def write_checkpoint(path: Path, weights: Mapping[str, Tensor], *, epoch: int, metrics: Mapping[str, float]) -> None:
-    """Write weights atomically as safetensors, with the epoch and its metrics (as JSON) in the file's metadata."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    metadata = {"format": "1", "epoch": str(epoch), "metrics": json.dumps(dict(metrics))}
-    write_bytes(path, save(tensors, metadata=metadata))
+        text, content = (folder / STATE).read_bytes(), (folder / TENSORS).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{error.filename} cannot be read: {error.strerror}") from error
+    head = unseal(folder / STATE, text, KIND, FORMAT)
+    if head.keys() != {"state", "sha256"} or head["sha256"] != {TENSORS: sha256(content)}:
+        raise CheckpointError(
+            f"{folder / TENSORS} ({len(content)} bytes) is truncated or altered: its sha256 is not {STATE}'s"
+        )
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / TENSORS} is not a safetensors file: {error}") from error
+    return Checkpoint(folder, head["state"], tensors)

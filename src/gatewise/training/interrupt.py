@@ -1,11 +1,14 @@
-"""Ctrl-C and SIGTERM as a polite request to stop."""
+"""Signals as requests: Ctrl-C and SIGTERM to stop, SIGUSR1 to write a checkpoint."""
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP = (signal.SIGINT, signal.SIGTERM)
+SAVE = getattr(signal, "SIGUSR1", None)  # not every system has it
 
 
 class Interrupt:
@@ -14,13 +17,18 @@ class Interrupt:
     The second SIGINT raises KeyboardInterrupt, the second SIGTERM SystemExit(143). The handlers from before come back
     on exit. Outside the main thread, where Python delivers no signals, nothing is installed; `request` still works.
 
+    Args:
+        saves: SIGUSR1 asks for a checkpoint (see `take_save`) instead of ending the process, as it does by default.
+
     >>> with Interrupt() as interrupt:
     ...     interrupt.requested
     False
     """
 
-    def __init__(self) -> None:
-        self._requested = threading.Event()
+    def __init__(self, *, saves: bool = False) -> None:
+        self._requested, self._save = threading.Event(), threading.Event()
+        self._at_once = False
+        self._signals = (*STOP, SAVE) if saves and SAVE is not None else STOP
         self._previous: dict[signal.Signals, Any] = {}
 
     @property
@@ -32,9 +40,38 @@ class Interrupt:
         """Ask to stop after the current step; may be called from any thread."""
         self._requested.set()
 
+    def request_save(self) -> None:
+        """Ask for a checkpoint after the current step; may be called from any thread."""
+        self._save.set()
+
+    def take_save(self) -> bool:
+        """Whether somebody asked for a checkpoint since the last call."""
+        asked = self._save.is_set()
+        self._save.clear()
+        return asked
+
+    @contextmanager
+    def at_once(self, allowed: bool = True) -> Iterator[None]:
+        """Within, a request to stop raises KeyboardInterrupt wherever the program is; one made before does on entry.
+
+        For work that can be done again from its beginning. `allowed=False` makes requests wait, as they do by default,
+        until the end of this context; there they take effect if they would have around it.
+        """
+        before, self._at_once = self._at_once, allowed
+        try:
+            self._raise_if_asked()
+            yield
+        finally:
+            self._at_once = before
+        self._raise_if_asked()
+
+    def _raise_if_asked(self) -> None:
+        if self._at_once and self.requested:
+            raise KeyboardInterrupt
+
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
+            for number in self._signals:
                 self._previous[number] = signal.signal(number, self._handle)
         return self
 
@@ -47,9 +84,12 @@ class Interrupt:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self._requested.is_set():
-            self._requested.set()
+        if number == SAVE:
+            self._save.set()
             return
-        if number == signal.SIGINT:
+        again = self.requested
+        self._requested.set()
+        if again and number == signal.SIGTERM:
+            raise SystemExit(128 + number)
+        if again or self._at_once:
             raise KeyboardInterrupt
-        raise SystemExit(128 + number)

@@ -1,73 +1,65 @@
 """The training loop."""
 
-import json
 import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Generic, Literal
+from dataclasses import asdict
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
 from gatewise.errors import TrainingError
 from gatewise.training.average import WeightAverage
-from gatewise.training.checkpoint import restore, snapshot, write_checkpoint
 from gatewise.training.interrupt import Interrupt
-from gatewise.training.objective import Batch, Objective
+from gatewise.training.journal import Journal, Part
+from gatewise.training.nonfinite import first_layer
+from gatewise.training.objective import Batch, Gathering, Objective
 from gatewise.training.options import TrainingOptions
+from gatewise.training.position import Position, Stopped, TrainingResult
 from gatewise.training.progress import ProgressBar
 from gatewise.training.schedule import learning_rate_factor
+from gatewise.training.snapshot import (
+    check_shapes,
+    optimizer_state,
+    random_states,
+    restore,
+    restore_optimizer,
+    restore_random,
+    snapshot,
+    under,
+    with_prefix,
+)
 
-Stopped = Literal["patience", "max_epochs", "max_minutes", "interrupted"]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training run was.
-
-    Attributes:
-        history: one dict an epoch: "epoch", "loss" (mean over its batches), "learning_rate" (of its last step),
-            "gradient_norm" (the largest before clipping), "seconds", and the validation metrics.
-        best_epoch: the epoch whose weights were kept, from 1; 0 when it was interrupted before its first step.
-        best_value: the monitored metric of that epoch; NaN when nothing was validated.
-        stopped: why training ended.
-    """
-
-    history: tuple[dict[str, float], ...]
-    best_epoch: int
-    best_value: float
-    stopped: Stopped
+RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
 
 
 def train(
     objective: Objective[Batch],
     options: TrainingOptions,
     *,
-    directory: Path | None = None,
+    journal: Journal | None = None,
     progress: bool = True,
-    label: str = "training",
-    interrupt: Interrupt | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    name: str = "training",
+    label: str | None = None,
 ) -> TrainingResult:
     """Train `objective.module` with AdamW and leave its best weights in it, in evaluation mode.
 
     Args:
         objective: what to train.
         options: how to train.
-        directory: an existing folder that receives `best.safetensors`, `last.safetensors` (each written atomically
-            after an epoch) and `log.jsonl` (one JSON line an epoch).
+        journal: of the fit that this run belongs to: it says when to stop and what time it is, and gives back what it
+            holds of this run, which goes on from there or is finished already. By default Ctrl-C or SIGTERM stop the
+            run after the current step with the best weights kept.
         progress: show a progress bar when stderr is a terminal.
-        label: the progress bar's name.
-        interrupt: an entered `Interrupt` shared by several runs; by default this run has its own, so that Ctrl-C or
-            SIGTERM stop it after the current step with the best weights kept.
-        clock: seconds from a fixed moment on, for the time limit.
+        name: the run's, in the journal.
+        label: the progress bar's name; by default that of the run.
 
     Raises:
         TrainingError: the loss, a gradient or a validation metric is not finite, or an epoch has no batch. The
-            optimiser has not seen the bad step, the module holds the best weights so far, and the files stay.
+            optimiser has not seen the bad step, and the module holds the best weights so far.
+        TrainingInterrupted: a journal that is kept was told to stop.
+        CheckpointError: the journal holds another run here.
 
     >>> class Mean:  # learns the mean of its data
     ...     batches_per_epoch = 1
@@ -81,114 +73,147 @@ def train(
     ('max_epochs', 1.0)
     """
     with ExitStack() as stack:
-        if interrupt is None:
-            interrupt = stack.enter_context(Interrupt())
-        devices = sorted({p.device.index or 0 for p in objective.module.parameters() if p.device.type == "cuda"})
+        if journal is None:
+            journal = Journal(stack.enter_context(Interrupt()))
+        stack.enter_context(journal.waiting())
+        module = objective.module
+        devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
         stack.enter_context(torch.random.fork_rng(devices=devices))
         torch.manual_seed(options.seed)
-        log = None
-        if directory is not None:
-            log = stack.enter_context(open(directory / "log.jsonl", "w", encoding="utf-8"))
-        bar = stack.enter_context(
+        journal.look(objective, options)
+        shapes = {key: list(tensor.shape) for key, tensor in module.state_dict().items()}
+        known = journal.begin({"name": name, "options": asdict(options), "shapes": shapes})
+        if known is not None and "result" in known.values:
+            restore(module.eval(), under("module.", known.tensors))
+            _regain(objective, known)
+            return TrainingResult.from_dict(known.values["result"])
+        run = _Run(name, objective, options, journal, devices)
+        if known is not None:
+            run.restore(known)
+        run.bar = stack.enter_context(
             ProgressBar(
                 enabled=progress,
-                label=label,
+                label=label or name,
                 max_epochs=options.max_epochs,
                 batches_per_epoch=objective.batches_per_epoch,
+                done=run.at.step,
             )
         )
-        run = _Run(objective, options, directory=directory, log=log, bar=bar, interrupt=interrupt, clock=clock)
         try:
             stopped = run.epochs()
         finally:
             run.keep_best()
-        return TrainingResult(tuple(run.history), run.best_epoch, run.best_value, stopped)
+        result = TrainingResult(tuple(run.at.history), run.at.best_epoch, run.at.best_value, stopped)
+        tensors = with_prefix("module.", snapshot(module)) | _gathered(objective)
+        journal.end(Part({"result": result.to_dict(), "steps": run.at.step}, tensors))
+        return result
 
 
 class _Run(Generic[Batch]):
-    """The moving parts of one call of `train`. What an exact resume must save is all here."""
+    """The moving parts of one call of `train`: all that `state` takes and `restore` puts back."""
+
+    bar: ProgressBar
 
     def __init__(
-        self,
-        objective: Objective[Batch],
-        options: TrainingOptions,
-        *,
-        directory: Path | None,
-        log: IO[str] | None,
-        bar: ProgressBar,
-        interrupt: Interrupt,
-        clock: Callable[[], float],
+        self, name: str, objective: Objective[Batch], options: TrainingOptions, journal: Journal, devices: list[int]
     ) -> None:
-        self.objective = objective
-        self.options = options
-        self.directory = directory
-        self.log = log
-        self.bar = bar
-        self.interrupt = interrupt
+        self.name, self.objective, self.options = name, objective, options
+        self.journal, self.devices = journal, devices
         self.named = {name: p for name, p in objective.module.named_parameters() if p.requires_grad}
         self.optimizer = _adamw(list(self.named.values()), options)
-        self.average = WeightAverage(self.named.values(), options.average_decay) if options.average_decay else None
+        averages = options.average_decay or options.swa_from
+        self.average = WeightAverage(self.named.values()) if averages else None
         self.total_steps = options.max_epochs * objective.batches_per_epoch
-        self.step = 0
-        self.history: list[dict[str, float]] = []
-        self.best: dict[str, Tensor] | None = None
-        self.best_epoch = 0
-        self.best_value = math.nan
-        self.clock, self.began = clock, clock()
         self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
+        self.swa_from = options.swa_from * self.total_steps or math.inf
+        self.measured = -(-objective.batches_per_epoch // RATIOS)  # steps from one measured update to the next
+        now = journal.now()
+        self.at = Position(began=now, epoch_began=now)
+        self.best: dict[str, Tensor] | None = None
+        self.random: dict[str, Tensor] | None = None  # to be set once the batches that were seen are drawn again
+
+    def state(self) -> Part:
+        """Everything, between two steps or before a validation."""
+        tensors = with_prefix("module.", self.objective.module.state_dict())
+        tensors |= with_prefix("optimizer.", optimizer_state(self.optimizer, self.named))
+        if self.average is not None:
+            tensors |= with_prefix("average.", dict(zip(self.named, self.average.state(), strict=True)))
+        if self.best is not None:
+            tensors |= with_prefix("best.", self.best)
+        tensors |= with_prefix("random.", random_states(self.devices))
+        return Part(self.at.to_dict(), tensors | _gathered(self.objective))
+
+    def restore(self, part: Part) -> None:
+        """Take everything from a state. Raises `CheckpointError` if it is no such run's."""
+        self.at = Position.from_dict(part.values)
+        restore(self.objective.module, under("module.", part.tensors))
+        restore_optimizer(self.optimizer, self.named, under("optimizer.", part.tensors))
+        if self.average is not None:
+            averages = under("average.", part.tensors)
+            check_shapes(averages, self.named)
+            self.average.restore(averages[name] for name in self.named)
+        if self.at.best_epoch:
+            own, best = self.objective.module.state_dict(), under("best.", part.tensors)
+            check_shapes(best, own)
+            self.best = {name: tensor.to(own[name].device) for name, tensor in best.items()}
+        self.random = under("random.", part.tensors)
+        _regain(self.objective, part)
 
     def epochs(self) -> Stopped:
-        for epoch in range(1, self.options.max_epochs + 1):
-            if self.interrupt.requested:
+        interrupt, options = self.journal.interrupt, self.options
+        while True:
+            if interrupt.requested and not (self.at.losses or self.at.trained):
                 return "interrupted"
-            began = self.clock()
-            row = self._epoch(epoch)
-            if self.interrupt.requested and self.best is not None:
+            self._epoch()
+            if interrupt.requested and self.best is not None:
                 return "interrupted"
-            self._validate(epoch, row, began)
-            if self.interrupt.requested:
+            self.journal.pause(self.state)
+            self._validate()
+            if interrupt.requested:
                 return "interrupted"
             if self._seconds() >= self.limit:
                 return "max_minutes"
-            if self.options.patience is not None and epoch - self.best_epoch >= self.options.patience:
+            if options.patience is not None and self.at.epoch - self.at.best_epoch >= options.patience:
                 return "patience"
-            if self.options.stop_after is not None and epoch >= self.options.stop_after:
+            if self.at.epoch >= min(options.max_epochs, options.stop_after or options.max_epochs):
                 return "max_epochs"
-        return "max_epochs"
+            self.at.next_epoch(self.journal.now())
+            self.journal.pause(self.state)
 
     def keep_best(self) -> None:
         if self.best is not None:
             restore(self.objective.module, self.best)
         self.objective.module.eval()
 
-    def _epoch(self, epoch: int) -> dict[str, float]:
-        """Train one epoch, or the part of it that time and signals leave."""
+    def _epoch(self) -> None:
+        """Train one epoch, or what is left of it, or the part of it that time and signals leave."""
+        at, interrupt = self.at, self.journal.interrupt
         self.objective.module.train()
-        losses: list[float] = []
-        largest, rate = 0.0, 0.0
-        for batch in self.objective.batches(epoch):
-            rate = self.options.learning_rate * learning_rate_factor(
-                self.options.schedule, self._position(), self.total_steps, self.options.warmup
+        batches = iter(() if at.trained else self.objective.batches(at.epoch))
+        for _ in at.losses:
+            next(batches, None)
+        if self.random is not None:
+            restore_random(self.random)
+            self.random = None
+        at.trained = at.trained or (interrupt.requested and bool(at.losses))
+        while not at.trained and (batch := next(batches, None)) is not None:
+            at.learning_rate = self.options.learning_rate * learning_rate_factor(
+                self.options.schedule, min(self._position(), self.swa_from), self.total_steps, self.options.warmup
             )
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            loss, norm = self._step(batch, epoch, len(losses) + 1)
-            losses.append(loss)
-            largest = max(largest, norm)
-            self.bar.step(epoch=epoch, loss=loss)
-            if self.interrupt.requested or self._seconds() >= self.limit:
-                break
-        if not losses:
-            raise TrainingError(f"Epoch {epoch} has no batch: the objective yielded nothing to train on.")
-        return {
-            "epoch": epoch,
-            "loss": math.fsum(losses) / len(losses),
-            "learning_rate": rate,
-            "gradient_norm": largest,
-        }
+                group["lr"] = at.learning_rate
+            loss, norm = self._step(batch)
+            at.losses.append(loss)
+            at.norms.append(norm)
+            at.trained = interrupt.requested or self._seconds() >= self.limit
+            self.bar.step(epoch=at.epoch, loss=loss)
+            self.journal.pause(self.state, steps=1)
+        if not at.losses:
+            raise TrainingError(f"Epoch {at.epoch} has no batch: the objective yielded nothing to train on.")
+        at.trained = True
 
     def _seconds(self) -> float:
-        return self.clock() - self.began
+        return self.journal.now() - self.at.began
 
     def _position(self) -> float:
         """The step of the schedule: the number of steps taken, or further on where time runs out sooner than steps.
@@ -196,17 +221,20 @@ class _Run(Generic[Batch]):
         At the end of the time limit the schedule is where it would have been at the end of the last epoch.
         """
         if self.limit == math.inf:
-            return self.step
+            return self.at.step
         epochs = self.options.max_epochs if self.options.stop_after is None else self.options.stop_after
         end = self.total_steps * min(epochs / self.options.max_epochs, 1.0)
-        return max(self.step, end * min(self._seconds() / self.limit, 1.0))
+        return max(self.at.step, end * min(self._seconds() / self.limit, 1.0))
 
-    def _step(self, batch: Batch, epoch: int, number: int) -> tuple[float, float]:
+    def _step(self, batch: Batch) -> tuple[float, float]:
+        random = random_states(self.devices)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.objective.loss(batch)
         value = loss.item()
         if not math.isfinite(value):
-            raise self._not_finite(f"the loss is {value}", batch, epoch, number)
+            restore_random(random)
+            layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
+            raise self._not_finite(f"the loss is {value}", batch, random, layer)
         loss.backward()
         gradients = [p.grad for p in self.named.values() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -215,63 +243,92 @@ class _Run(Generic[Batch]):
         if not math.isfinite(size):
             bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
             what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-            raise self._not_finite(what, batch, epoch, number)
+            raise self._not_finite(what, batch, random)
         if self.options.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.named.values(), self.options.clip_norm, norm)
+        before = None if len(self.at.losses) % self.measured else [p.detach().clone() for p in self.named.values()]
         self.optimizer.step()
-        self.step += 1
-        if self.average is not None:
-            self.average.update(self.step)
+        self.at.step += 1
+        if before is not None:
+            self.at.ratios.append(_update_ratio(before, list(self.named.values())))
+        if self.average is not None and self.options.average_decay:
+            self.average.decay_towards(self.options.average_decay, self.at.step)
         return value, size
 
-    def _not_finite(self, what: str, batch: Batch, epoch: int, number: int) -> TrainingError:
+    def _not_finite(self, what: str, batch: Batch, random: Mapping[str, Tensor], layer: str = "") -> TrainingError:
+        rows = self.objective.describe(batch)
+        restore_random(random)  # the state that may be kept is that before the step
         weights = [name for name, p in self.named.items() if not p.isfinite().all()]
         also = f" Not finite before the step: {', '.join(weights)}." if weights else ""
-        kept = f"the best weights so far (epoch {self.best_epoch})" if self.best else "the weights before this step"
+        kept = f"the best weights so far (epoch {self.at.best_epoch})" if self.best else "the weights before this step"
         return TrainingError(
-            f"Training stopped at epoch {epoch}, step {number}: {what}, in batch: {self.objective.describe(batch)}."
-            f"{also} The step was not taken; kept are {kept}. Look at that batch for extreme values, or lower "
-            f"learning_rate (now {self.options.learning_rate:g}) or clip_norm (now {self.options.clip_norm})."
+            f"Training stopped at epoch {self.at.epoch}, step {len(self.at.losses) + 1}: {what}, in batch: "
+            f"{rows}.{layer}{also} The step was not taken; kept are {kept}."
+            f"{self.journal.rescue(self.state)} Look at that batch for extreme values, or lower learning_rate (now "
+            f"{self.options.learning_rate:g}) or clip_norm (now {self.options.clip_norm})."
         )
 
-    def _validate(self, epoch: int, row: dict[str, float], began: float) -> None:
-        module = self.objective.module.eval()
-        raw = self.average.swap_in() if self.average is not None else None
-        with torch.no_grad():
-            metrics = self.objective.validate()
-        current = snapshot(module)
-        if raw is not None and self.average is not None:
-            self.average.swap_out(raw)
+    def _validate(self) -> None:
+        module, at = self.objective.module.eval(), self.at
+        gathered = Part({}, _gathered(self.objective))
+        if self.average is not None and self._position() >= self.swa_from and at.averaged_until < at.epoch:
+            at.averaged, at.averaged_until = at.averaged + 1, at.epoch
+            self.average.take_in(at.averaged)
+        averaged = self.average is not None and (self.options.average_decay or at.averaged)
+        raw = self.average.swap_in() if self.average is not None and averaged else None
+        try:
+            current = snapshot(module)
+            with torch.no_grad(), self.journal.repeatable():
+                metrics = self.objective.validate()
+        except KeyboardInterrupt:
+            self._swap_out(raw)
+            _regain(self.objective, gathered)
+            self.journal.pause(self.state)
+            raise
+        self._swap_out(raw)
         for name, value in metrics.items():
             if not math.isfinite(value):
+                _regain(self.objective, gathered)
                 raise TrainingError(
-                    f"Training stopped after epoch {epoch}: the validation metric {name} is {value}. Look for extreme "
-                    f"values in the validation data, or lower learning_rate (now {self.options.learning_rate:g})."
+                    f"Training stopped after epoch {at.epoch}: the validation metric {name} is {value}."
+                    f"{self.journal.rescue(self.state)} Look for extreme values in the validation data, or lower "
+                    f"learning_rate (now {self.options.learning_rate:g})."
                 )
-        row.update(metrics)
-        row["seconds"] = self.clock() - began
-        if not metrics:
-            better = True
-        else:
+        better = True
+        if metrics:
             monitored, value = next(iter(metrics.items()))
-            better = self.best is None or value < self.best_value
-            self.best_value = value if better else self.best_value
-            self.bar.validated(monitored, value, self.best_value)
+            better = self.best is None or value < at.best_value
+            at.best_value = value if better else at.best_value
+            self.bar.validated(monitored, value, at.best_value)
         if better:
-            self.best, self.best_epoch = current, epoch
-        self.history.append(row)
-        self._write(epoch, row, current, metrics, better)
+            self.best, at.best_epoch = current, at.epoch
+        self._log(metrics)
 
-    def _write(
-        self, epoch: int, row: dict[str, float], weights: dict[str, Tensor], metrics: Mapping[str, float], better: bool
-    ) -> None:
-        if self.directory is None or self.log is None:
-            return
-        write_checkpoint(self.directory / "last.safetensors", weights, epoch=epoch, metrics=metrics)
-        if better:
-            write_checkpoint(self.directory / "best.safetensors", weights, epoch=epoch, metrics=metrics)
-        self.log.write(json.dumps(row) + "\n")
-        self.log.flush()
+    def _swap_out(self, raw: list[Tensor] | None) -> None:
+        if raw is not None and self.average is not None:
+            self.average.swap_out(raw)
+
+    def _log(self, metrics: Mapping[str, float]) -> None:
+        row = self.at.row(metrics, self.journal.now())
+        self.at.history.append(row)
+        self.journal.log(row)
+
+
+@torch.no_grad()
+def _update_ratio(before: list[Tensor], after: list[nn.Parameter]) -> float:
+    """The norm of what a step changed, over the norm of the weights it changed."""
+    change = torch.nn.utils.get_total_norm([new - old for old, new in zip(before, after, strict=True)])
+    size = torch.nn.utils.get_total_norm(before)
+    return (change / size.clamp(min=torch.finfo(size.dtype).tiny)).item()
+
+
+def _gathered(objective: Objective[Batch]) -> dict[str, Tensor]:
+    return with_prefix("gathered.", objective.gathered()) if isinstance(objective, Gathering) else {}
+
+
+def _regain(objective: Objective[Batch], part: Part) -> None:
+    if isinstance(objective, Gathering):
+        objective.regain(under("gathered.", part.tensors))
 
 
 def _adamw(parameters: list[nn.Parameter], options: TrainingOptions) -> torch.optim.AdamW:

@@ -1,7 +1,7 @@
 """What is trained: a module, its batches, its loss and its validation."""
 
-from collections.abc import Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -22,7 +22,10 @@ class Objective(Protocol[Batch]):
         ...
 
     def batches(self, epoch: int) -> Iterator[Batch]:
-        """The batches of one epoch (counted from 1), drawn from the objective's own seed and `epoch` alone."""
+        """The batches of one epoch (counted from 1), drawn from the objective's own seed and `epoch` alone.
+
+        A run that goes on inside an epoch draws its batches again and leaves those out that it has seen.
+        """
         ...
 
     def loss(self, batch: Batch) -> Tensor:
@@ -38,5 +41,24 @@ class Objective(Protocol[Batch]):
         ...
 
     def describe(self, batch: Batch) -> str:
-        """A batch in words a user can act on, for example "sequences 4, 17, 120 of the training part"."""
+        """A batch in words a user can act on, for example "sequences 4, 17, 120 of the training part".
+
+        Asked for where a loss or a gradient is not finite; names the rows at fault where they can be told.
+        """
+        ...
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """What an objective is as well that gathers something from batch to batch or from epoch to epoch.
+
+    It belongs to the state of the run: what was gathered by the moment of a checkpoint is there when the run goes on.
+    """
+
+    def gathered(self) -> dict[str, Tensor]:
+        """What was gathered, by name."""
+        ...
+
+    def regain(self, gathered: Mapping[str, Tensor]) -> None:
+        """Take what `gathered` returned in the place of what is there."""
         ...

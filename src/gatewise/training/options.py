@@ -26,6 +26,8 @@ class TrainingOptions:
         warmup: the fraction of all steps over which the learning rate first rises linearly from zero.
         average_decay: exponential moving average of the weights over steps (Polyak & Juditsky 1992); the averaged
             weights are what is validated and kept. 0: no averaging. Early steps use a shorter memory.
+        swa_from: stochastic weight averaging (Izmailov et al. 2018): from this share of all steps on the learning rate
+            stays what it is, and the mean of the weights at the ends of epochs is what is validated and kept. 0: never.
         seed: seeds what the module draws while it trains (dropout); the caller's random state is left as it was.
 
     Raises:
@@ -47,6 +49,7 @@ class TrainingOptions:
     schedule: str = "cosine"
     warmup: float = 0.0
     average_decay: float = 0.0
+    swa_from: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +66,12 @@ class TrainingOptions:
             _real("clip_norm", self.clip_norm, above=0.0)
         _real("warmup", self.warmup, least=0.0, below=1.0)
         _real("average_decay", self.average_decay, least=0.0, below=1.0)
+        _real("swa_from", self.swa_from, least=0.0, below=1.0)
+        if self.average_decay and self.swa_from:
+            raise ConfigurationError(
+                f"average_decay is {self.average_decay:g} and swa_from is {self.swa_from:g}, which are two ways to "
+                "average the weights: set one of them to 0"
+            )
         if self.schedule not in SCHEDULES:
             raise ConfigurationError(f'schedule is "{self.schedule}", {nearest(str(self.schedule), SCHEDULES)}')
 

@@ -14,17 +14,19 @@ SHOW_AFTER_SECONDS = 0.5
 class ProgressBar:
     """Epochs, batches a second and the monitored metric; shown on a terminal only, and only if training lasts.
 
+    `done` batches were trained before, by a run that goes on here.
+
     >>> with ProgressBar(enabled=False, label="training", max_epochs=2, batches_per_epoch=10) as bar:
     ...     bar.step(epoch=1, loss=0.5)
     """
 
-    def __init__(self, *, enabled: bool, label: str, max_epochs: int, batches_per_epoch: int) -> None:
+    def __init__(self, *, enabled: bool, label: str, max_epochs: int, batches_per_epoch: int, done: int = 0) -> None:
         console = Console(stderr=True)
         self._enabled = enabled and console.is_terminal
         self._label = label
         self._max_epochs = max_epochs
         self._total = max_epochs * batches_per_epoch
-        self._steps = 0
+        self._steps, self._done = 0, done
         self._metric = ""
         self._task: TaskID | None = None
         self._began = 0.0
@@ -63,7 +65,7 @@ class ProgressBar:
         if self._task is None:
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=self._total, rate=rate, **fields)
-        self._bar.update(self._task, completed=self._steps, rate=rate, **fields)
+        self._bar.update(self._task, completed=self._done + self._steps, rate=rate, **fields)
 
     def validated(self, name: str, value: float, best: float) -> None:
         """The monitored metric after an epoch, and the best so far."""

@@ -15,24 +15,23 @@ from sklearn.utils.validation import check_is_fitted
 from gatewise.data import Ragged
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.classification.committee import Committee, train_committee
-from gatewise.tasks.classification.inputs import Columns, Preparation, describe, read_sequences
+from gatewise.tasks.classification.inputs import Columns, Preparation, read_sequences
 from gatewise.tasks.classification.labels import (
-    class_numbers,
     known_numbers,
     label_numbers,
-    read_groups,
     read_labels,
     show_label,
     show_labels,
 )
 from gatewise.tasks.classification.metrics import classification_metrics, confusion_counts
-from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, class_weights, member_options
-from gatewise.tasks.classification.split import validation_parts
-from gatewise.tasks.classification.storage import load_classifier, save_classifier
+from gatewise.tasks.classification.parameters import STRUCTURE, check_parameters, member_options
+from gatewise.tasks.classification.storage import TASK, load_classifier, save_classifier
+from gatewise.tasks.classification.training_set import TrainingSet
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
+from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Interrupt
+from gatewise.training import Checkpoints, Journal, Plan, plan_of
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -64,6 +63,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
+        swa_from: the share of the training after which the learning rate stays, and the mean of the weights of all
+            epochs since then is what is kept (stochastic weight averaging, with average_decay=0); 0 for none.
         max_epochs: passes over the training part at most; None: as many as make about 2,000 steps, from 20 to 200.
         max_minutes: wall-clock minutes for the whole fit, shared by the members; None for no limit.
         patience: epochs without a better validation log loss after which a member stops; None for never.
@@ -118,6 +119,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         average_decay: float = 0.99,
+        swa_from: float = 0.0,
         max_epochs: int | None = None,
         max_minutes: float | None = None,
         patience: int | None = 15,
@@ -146,6 +148,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.average_decay = average_decay
+        self.swa_from = swa_from
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience
@@ -167,7 +170,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         y: Any = None,
         groups: Any = None,
         *,
-        directory: str | os.PathLike[str] | None = None,
+        checkpoints: "Checkpoints | str | os.PathLike[str] | None" = None,
         init_from: "str | os.PathLike[str] | Classifier | None" = None,
     ) -> Self:
         """Train the members.
@@ -177,7 +180,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
             y: one label a sequence `[S]`; may be left out where X brings labels.
             groups: one group a sequence `[S]`, as `group` names a column of them: early stopping then looks at what new
                 groups will be like.
-            directory: an existing folder for checkpoints and logs, one sub-folder a member.
+            checkpoints: where and how often the state of training is written (see `gatewise.Checkpoints`), or a
+                folder for that; the same call with the same data then goes on from there. None: nowhere.
             init_from: a classifier, or its model folder, whose weights the members start from. Channels and classes
                 must be the same; each member standardises with its own training part all the same.
 
@@ -185,50 +189,53 @@ class Classifier(ClassifierMixin, BaseEstimator):
             DataError: sequences or labels that cannot be trained on, for instance of one class only.
             ConfigurationError: a parameter does not fit, or `init_from` is of other shapes.
             TrainingError: the loss is no longer finite.
+            TrainingInterrupted: with checkpoints, Ctrl-C or SIGTERM asked to stop; what was done is saved.
+            CheckpointError: the checkpoints cannot be used, or are of other parameters or data.
         """
         check_parameters(self)
-        sequences = read_sequences(X, self._columns(), labelled=y is None, grouped=groups is None)
-        labels = read_labels(y, sequences, "fit")
-        numbers = read_groups(groups, sequences, self.group)
-        classes, targets = class_numbers(labels)
-        counts = np.bincount(targets)
-        weights = class_weights(self.class_weight, classes, counts)
-        parts, why = validation_parts(targets, numbers, share=self.validation, members=self.members, seed=self.seed)
-        notes = [describe(sequences, len(classes))]
-        if why is None:
-            of = "each class" if numbers is None else "the groups"
-            notes.append(f"Each member holds out {self.validation:.0%} of {of} to choose its best epoch.")
-        else:
-            notes.append(f"No validation part ({why}): every member trains to its last epoch, without early stopping.")
-            if self.validation:
-                warnings.warn(notes[-1], UserWarning, stacklevel=2)
-        with cpu_threads(self.threads), Interrupt() as interrupt:
-            committee = train_committee(
-                sequences,
-                targets,
-                parts,
-                member_options(self),
-                class_weight=weights,
-                max_minutes=self.max_minutes,
-                seed=self.seed,
-                start=None if init_from is None else _start(init_from, classes, sequences),
-                directory=None if directory is None else Path(directory),
-                progress=self.progress,
-                interrupt=interrupt,
-            )
+        data = TrainingSet.read(self, X, y, groups, self._columns())
+        start = None if init_from is None else _start(init_from, data.classes, data.sequences)
+        weights = None if start is None else start.weights()
+        with (
+            cpu_threads(self.threads),
+            fit_journal(self, TASK, checkpoints, data=data.content, size=data.size, start=weights) as journal,
+        ):
+            committee = self._train(data, start, journal)
+        interrupted, notes = journal.interrupt.requested, list(data.notes)
         if len(committee.members) < self.members:
-            reason = "training was interrupted" if interrupt.requested else "max_minutes were over"
+            reason = "training was interrupted" if interrupted else "max_minutes were over"
             notes.append(f"Only {len(committee.members)} of {self.members} members were trained: {reason}.")
         if shortened := committee.shortened():
             notes.append(f"max_minutes shortened the training of {shortened} members.")
-        self.classes_, self.class_counts_ = classes, counts
-        self.n_features_in_ = sequences.n_channels
+        self.classes_, self.class_counts_ = data.classes, np.bincount(data.targets)
+        self.n_features_in_ = data.sequences.n_channels
         self.committee_ = committee
         self.structure_ = structure(self, STRUCTURE)
         self.notes_: tuple[str, ...] = tuple(notes)
-        self.interrupted_ = interrupt.requested
-        self.validation_ = committee.validation() if why is None else {}
+        self.interrupted_ = interrupted
+        self.validation_ = committee.validation() if data.validated else {}
         return self
+
+    def plan(self, X: Any, y: Any = None, groups: Any = None) -> Plan:
+        """What `fit` would train first, and what that takes of memory and time; nothing is trained. Raises as it."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y, groups, self._columns())
+        with cpu_threads(self.threads):
+            return plan_of(lambda journal: self._train(data, None, journal))
+
+    def _train(self, data: TrainingSet, start: Committee | None, journal: Journal) -> Committee:
+        return train_committee(
+            data.sequences,
+            data.targets,
+            data.parts,
+            member_options(self),
+            class_weight=data.weights,
+            max_minutes=self.max_minutes,
+            seed=self.seed,
+            start=start,
+            progress=self.progress,
+            journal=journal,
+        )
 
     @property
     def history_(self) -> list[dict[str, Any]]:

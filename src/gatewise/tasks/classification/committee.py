@@ -1,9 +1,6 @@
 """The networks of a classifier: trained one after the other, averaged in probability."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ from gatewise.errors import ConfigurationError, TrainingError
 from gatewise.tasks.classification.inputs import Preparation
 from gatewise.tasks.classification.network import ClassifierNetwork
 from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, default_batch_size, run_network
-from gatewise.training import Interrupt, TrainingOptions, train
+from gatewise.training import Journal, TrainingOptions, train
 
 # Steps a member is trained for where the number of epochs is free to choose, and the least and most epochs of that.
 STEPS, LEAST_EPOCHS, MOST_EPOCHS = 2_000, 20, 200
@@ -37,6 +34,7 @@ class MemberOptions:
     learning_rate: float
     weight_decay: float
     average_decay: float
+    swa_from: float
     max_epochs: int | None
     patience: int | None
     device: str
@@ -68,6 +66,7 @@ class MemberOptions:
             patience=self.patience,
             warmup=0.05,
             average_decay=self.average_decay,
+            swa_from=self.swa_from,
             seed=seed,
         )
 
@@ -95,6 +94,11 @@ class Committee:
 
     members: tuple[Member, ...]
     history: list[dict[str, Any]]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights of all members, by name."""
+        networks = enumerate(member.network for member in self.members)
+        return {f"members.{k}.{name}": t for k, network in networks for name, t in network.state_dict().items()}
 
     def shortened(self) -> int:
         """How many members a time limit ended."""
@@ -124,10 +128,8 @@ def train_committee(
     max_minutes: float | None,
     seed: int,
     start: Committee | None,
-    directory: Path | None,
     progress: bool,
-    interrupt: Interrupt,
-    clock: Callable[[], float] = time.monotonic,
+    journal: Journal,
 ) -> Committee:
     """Train one member for each part in `held_out`, which it validates on.
 
@@ -140,21 +142,19 @@ def train_committee(
         max_minutes: for all members; each has an equal share of what is left, and a schedule that fits into it.
         seed: members count on from 1,000 times it.
         start: members whose weights the new ones start from, or None.
-        directory: receives a folder with checkpoints and log of each member, or None.
         progress: show progress bars.
-        interrupt: stops the member in training and leaves out the others.
-        clock: seconds from a fixed moment on.
+        journal: of the fit; its interrupt stops the member in training and leaves out the others.
 
     Raises:
         ConfigurationError: `start` has networks of other shapes.
         DataError: a channel has no value in a training part.
         TrainingError: the loss is not finite, or there was no time for a first step.
     """
-    deadline = None if max_minutes is None else clock() + 60 * max_minutes
+    deadline = None if max_minutes is None else journal.clock() + 60 * max_minutes
     members: list[Member] = []
     history: list[dict[str, Any]] = []
     for number, part in enumerate(held_out):
-        if members and (interrupt.requested or (deadline is not None and clock() >= deadline)):
+        if members and (journal.interrupt.requested or (deadline is not None and journal.clock() >= deadline)):
             break
         own_seed = 1_000 * seed + number
         training = np.setdiff1d(np.arange(len(sequences)), part)
@@ -176,21 +176,18 @@ def train_committee(
             seed=own_seed,
         )
         name = f"member {number + 1}"
-        folder = None
-        if directory is not None:
-            folder = directory / name.replace(" ", "-")
-            folder.mkdir(exist_ok=True)
         # An equal share of the time that is left, so that no member takes that of the others.
-        minutes = None if deadline is None else (deadline - clock()) / 60 / (len(held_out) - number)
+        minutes = None if deadline is None else (deadline - journal.clock()) / 60 / (len(held_out) - number)
         result = train(
             objective,
             options.training(len(training), own_seed, None if minutes is None else max(minutes, 1e-6)),
-            directory=folder,
+            journal=journal,
             progress=progress,
+            name=name,
             label=f"{name} of {len(held_out)}",
-            interrupt=interrupt,
-            clock=clock,
         )
+        if result.best_epoch == 0 and members:
+            break
         if result.best_epoch == 0:
             raise TrainingError("Training was interrupted before its first step: there is no model to keep.")
         members.append(Member(network, preparation))

@@ -139,10 +139,13 @@ class ClassifyObjective:
             "error": (logits.argmax(-1) != targets).double().mean().item(),
         }
 
+    @torch.no_grad()
     def describe(self, batch: ClassifyBatch) -> str:
-        """The places of a batch's sequences in the training data."""
-        shown = ", ".join(str(i) for i in batch.indices[:8])
-        return f"sequences {shown}{', ...' if len(batch.indices) > 8 else ''} (counted from 0)"
+        """The places in the training data of a batch's sequences; of those without finite logits where there are."""
+        bad = ~self.module(batch.x, batch.lengths).isfinite().all(-1).cpu().numpy()
+        indices = batch.indices[bad] if bad.any() else batch.indices
+        shown = ", ".join(str(i) for i in indices[:8])
+        return f"sequences {shown}{', ...' if len(indices) > 8 else ''} (counted from 0)"
 
     def _augmented(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if self._mask_channels == 0:

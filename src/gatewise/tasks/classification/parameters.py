@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COUNTS = {"hidden_size": 1, "num_layers": 1, "members": 1, "batch_size": 1, "threads": 1}
 STRUCTURE = ("hidden_size", "num_layers", "bidirectional", "members", "channels")
 MAY_BE_NONE = ("batch_size", "threads", "patience", "max_minutes", "id", "time", "label", "group")
-SHARES = ("dropout", "label_smoothing", "validation", "average_decay")
+SHARES = ("dropout", "label_smoothing", "validation", "average_decay", "swa_from")
 SIZES = ("mixing", "scaling", "noise")
 
 

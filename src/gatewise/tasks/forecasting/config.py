@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from gatewise.data.timeline import Frequency
 from gatewise.errors import DataError, ModelFolderError
 from gatewise.tasks.folder import ModelFolder
-from gatewise.tasks.forecasting.recipe import Recipe, Season
+from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.statistics import Statistics
 
 Strict = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -46,8 +46,7 @@ class RecipeConfig(BaseModel):
 
     def fitted(self) -> Recipe:
         """The recipe."""
-        values = self.model_dump()
-        return Recipe(**{**values, "seasons": tuple(Season(*season) for season in values["seasons"])})
+        return Recipe.from_dict(self.model_dump())
 
 
 class StatisticsConfig(BaseModel):

@@ -4,10 +4,8 @@ Legend: S series, O origins, L leads, Q quantiles.
 """
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.scores import Scores, naive
 from gatewise.tasks.forecasting.selection import Split
 from gatewise.tasks.forecasting.statistics import Statistics
-from gatewise.training import Interrupt, TrainingOptions, train
+from gatewise.training import Journal, TrainingOptions, train
 
 MOST_BLOCKS = 10  # of the validation part, over which the correction has to help
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
@@ -45,6 +43,10 @@ class Fitted:
     linear: Linear
     scales: Scales
     members: tuple[ForecastNetwork, ...]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights of all networks, by name."""
+        return {f"members.{k}.{name}": t for k, m in enumerate(self.members) for name, t in m.state_dict().items()}
 
     @torch.no_grad()
     def forecast(self, features: Features, origins: Tensor, context: int | None = None) -> tuple[Tensor, Tensor]:
@@ -89,12 +91,10 @@ class Fitting:
         device: that the networks train on.
         naive_season: of the naive forecast scores are held against; its error on training rows is `naive_error`.
         naive_error: see `naive_season`.
-        interrupt: entered; ends every run.
+        journal: of the fit; its interrupt ends every run.
         max_minutes: from now on, for all runs together; None for no limit. Scouts leave half of the time.
-        directory: receives a folder a run.
         progress: show bars.
         start: networks to start from, by turns.
-        clock: seconds from a fixed moment on.
         history: filled with an entry a run.
     """
 
@@ -109,16 +109,14 @@ class Fitting:
     device: str
     naive_season: int
     naive_error: float
-    interrupt: Interrupt
+    journal: Journal
     max_minutes: float | None = None
-    directory: Path | None = None
     progress: bool = False
     start: Sequence[ForecastNetwork] = ()
-    clock: Callable[[], float] = time.monotonic
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.began = self.clock()
+        self.began = self.journal.clock()
 
     def choose_covariates(self, recipe: Recipe) -> tuple[Scouted, tuple[str, ...]]:
         """Scouts with the covariates that help on validation, and what was found.
@@ -130,7 +128,10 @@ class Fitting:
         best = full = self.scout(recipe, "validated", rounds)
         if not recipe.covariates or not full.metrics:
             return best, ()
-        rises = {name: self._error_without(full.fitted, name) / full.error - 1 for name in recipe.covariates}
+        rises = self.journal.decide(
+            "covariates",
+            lambda: {name: self._error_without(full.fitted, name) / full.error - 1 for name in recipe.covariates},
+        )
         helpful = tuple(name for name, rise in rises.items() if rise > 0)
         others = [some for some in dict.fromkeys((helpful, ())) if some != recipe.covariates]
         for k, some in enumerate(others):
@@ -151,7 +152,7 @@ class Fitting:
 
         Where a signal or the time limit ends training, the members that were finished by then; the scouts if none was.
         """
-        early = "was interrupted" if self.interrupt.requested else "ran out of time"
+        early = "was interrupted" if self.journal.interrupt.requested else "ran out of time"
         if self._ended():
             return scouted.fitted, (f"Training {early}: these are the networks of the training part, as they were.",)
         recipe, rows = scouted.fitted.recipe, self.panel.observed_lengths
@@ -164,7 +165,7 @@ class Fitting:
         notes = (f"max_minutes shortened the training of {shortened} networks.",) if shortened else ()
         if len(done) == count:
             return fitted, notes
-        early = "was interrupted" if self.interrupt.requested else "ran out of time"
+        early = "was interrupted" if self.journal.interrupt.requested else "ran out of time"
         if not done:
             return scouted.fitted, (*notes, f"Training {early}: these are the networks of the training part.")
         return replace(fitted, members=tuple(done)), (
@@ -180,16 +181,26 @@ class Fitting:
         origins, ends = self.split.validation(self.panel)
         held = (origins, ends) if len(origins) else None
         fitted, moves = self.train(recipe, self.split.train, min(SCOUTS, self.members), label, held, rounds)
-        if not len(origins) or not moves:
+        found = self.journal.decide(label, lambda: self._judged(fitted, moves, origins, ends))
+        if found is None:
             recipe = replace(recipe, epochs=self.options.max_epochs, weights=(0.5, 0.5))
             note = "There was nothing to validate on: epochs and the LSTM's weight are not chosen but set."
             return Scouted(replace(fitted, recipe=recipe), float("inf"), {}, note, self.options.max_epochs)
-        features = Features(self.panel, recipe, self.horizon, fitted.statistics)
+        recipe = Recipe.from_dict(found["recipe"])
+        return Scouted(replace(fitted, recipe=recipe), found["error"], found["metrics"], found["note"], found["span"])
+
+    def _judged(
+        self, fitted: Fitted, moves: list[list[np.ndarray]], origins: Tensor, ends: Tensor
+    ) -> dict[str, Any] | None:
+        """What validation says of scouts, in JSON types: their recipe made complete, and the rest of a `Scouted`."""
+        if not len(origins) or not moves:
+            return None
+        features = Features(self.panel, fitted.recipe, self.horizon, fitted.statistics)
         truth, known = features.truth(origins, ends)
         miss = truth - fitted.linear(features.head(origins), features.lead(origins))
         mean = [torch.from_numpy(np.mean(epoch, 0)) for epoch in zip(*moves, strict=False)]
         found = contribution.Contribution.of(miss, mean, known, self._blocks())
-        fitted = replace(fitted, recipe=replace(recipe, epochs=found.epochs, weights=found.weights))
+        fitted = replace(fitted, recipe=replace(fitted.recipe, epochs=found.epochs, weights=found.weights))
         standard, quantiles = fitted.forecast(features, origins, CONTEXT)
         spread = _spread(features.reference(origins) + truth, quantiles, known, self.levels)
         fitted = replace(fitted, recipe=replace(fitted.recipe, spread=spread))
@@ -197,7 +208,9 @@ class Fitting:
         # A schedule that time had shortened is repeated as it was, over the epochs that it came to.
         cut = any(run["stopped"] == "max_minutes" for run in self.history[-len(fitted.members) :])
         span = len(mean) if cut else self.options.max_epochs
-        return Scouted(fitted, found.error, self._metrics(features, origins, known, standard), note, span)
+        metrics = self._metrics(features, origins, known, standard)
+        recipe = fitted.recipe.to_dict()
+        return {"recipe": recipe, "error": found.error, "metrics": metrics, "note": note, "span": span}
 
     def train(
         self,
@@ -237,13 +250,9 @@ class Fitting:
                 seed=seed,
             )
             name = f"{label} {k + 1}"
-            folder = None
-            if self.directory is not None:
-                folder = self.directory / name.replace(" ", "-")
-                folder.mkdir(parents=True, exist_ok=True)
             result = train(
-                objective, options, directory=folder, progress=self.progress, interrupt=self.interrupt,
-                label=f"{name} of {members}", clock=self.clock,
+                objective, options, journal=self.journal, progress=self.progress, name=name,
+                label=f"{name} of {members}",
             )  # fmt: skip
             self.history.append(
                 {"name": name, "best_epoch": result.best_epoch, "stopped": result.stopped, "epochs": result.history}
@@ -258,7 +267,7 @@ class Fitting:
     def _seconds_left(self, scouting: bool) -> float:
         if self.max_minutes is None:
             return math.inf
-        return 60 * self.max_minutes * (0.5 if scouting else 1.0) - (self.clock() - self.began)
+        return 60 * self.max_minutes * (0.5 if scouting else 1.0) - (self.journal.clock() - self.began)
 
     def _share(self, runs: int, scouting: bool) -> float | None:
         """The minutes that the next of so many runs may take; None for no limit."""
@@ -266,7 +275,7 @@ class Fitting:
         return None if left == math.inf else max(left / 60 / runs, SHORTEST)
 
     def _ended(self, scouting: bool = False) -> bool:
-        return self.interrupt.requested or self._seconds_left(scouting) <= 0
+        return self.journal.interrupt.requested or self._seconds_left(scouting) <= 0
 
     def _blocks(self) -> int:
         """Stretches of validation about a horizon long, so that what each of them says is its own."""
@@ -308,6 +317,19 @@ class Fitting:
             **Scores.of(truth, forecast, naive_error=self.naive_error).to_dict(),
             "baseline": Scores.of(truth, base, naive_error=self.naive_error).to_dict(),
         }
+
+
+def recorded_recipe(
+    journal: Journal, choose: Callable[[], tuple[Recipe, tuple[str, ...]]]
+) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe and what was found, chosen now or as the journal has it."""
+
+    def chosen() -> dict[str, Any]:
+        recipe, notes = choose()
+        return {"recipe": recipe.to_dict(), "notes": notes}
+
+    found = journal.decide("recipe", chosen)
+    return Recipe.from_dict(found["recipe"]), tuple(found["notes"])
 
 
 def choose_baseline(panel: Panel, split: Split, horizon: int, periods: Sequence[int]) -> tuple[int, float]:

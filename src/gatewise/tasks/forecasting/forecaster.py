@@ -1,5 +1,6 @@
 """The forecaster: an estimator over tables, in scikit-learn's manner."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,12 +22,13 @@ from gatewise.tasks.folder import ModelFolder, read_folder
 from gatewise.tasks.forecasting import parameters, storage
 from gatewise.tasks.forecasting.backtest import Backtest, backtest_origins, forecast_turns, window_parts
 from gatewise.tasks.forecasting.features import Features
-from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, rows_after
+from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, recorded_recipe, rows_after
 from gatewise.tasks.forecasting.history import check_future, check_history, check_training
 from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
+from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Interrupt
+from gatewise.training import Checkpoints, Interrupt, Journal, Plan, plan_of
 
 
 class Forecaster(BaseEstimator):
@@ -58,6 +60,9 @@ class Forecaster(BaseEstimator):
         members: how many networks are averaged.
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
+        average_decay: of the moving average of each network's weights, which is what is kept; 0 for none.
+        swa_from: the share of max_epochs after which the learning rate stays, and the mean of the weights of all epochs
+            since then is what is kept (stochastic weight averaging, with average_decay=0); 0 for none.
         max_epochs: passes over the training rows that learning rates are planned for.
         max_minutes: wall-clock minutes for the whole fit, shared by the networks; None for no limit.
         patience: epochs without a better validation error after which training on the training part stops.
@@ -103,6 +108,8 @@ class Forecaster(BaseEstimator):
         members: int = 8,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
+        average_decay: float = 0.0,
+        swa_from: float = 0.0,
         max_epochs: int = 24,
         max_minutes: float | None = None,
         patience: int = 8,
@@ -129,6 +136,8 @@ class Forecaster(BaseEstimator):
         self.members = members
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.average_decay = average_decay
+        self.swa_from = swa_from
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience
@@ -139,32 +148,58 @@ class Forecaster(BaseEstimator):
         self.progress = progress
 
     # ------------------------------------------------------------------ training
-    def fit(self, table: Any, *, directory: Path | None = None, init_from: str | Path | None = None) -> Self:
+    def fit(
+        self,
+        table: Any,
+        *,
+        checkpoints: Checkpoints | str | os.PathLike[str] | None = None,
+        init_from: str | Path | None = None,
+    ) -> Self:
         """Train on every row of a table (anything `read_table` takes) whose target is known.
 
         Args:
             table: long format, one row a time stamp and series.
-            directory: an existing folder for checkpoints and logs, one sub-folder a run.
+            checkpoints: where and how often the state of training is written (see `gatewise.Checkpoints`), or a
+                folder for that; the same call with the same table then goes on from there. None: nowhere.
             init_from: a model folder whose networks' weights the new ones start from, under its recipe.
 
         Raises:
             DataError: the table cannot be trained on.
             ConfigurationError: a parameter does not fit, or `init_from` is of other shapes.
             TrainingError: the loss is no longer finite.
+            TrainingInterrupted: with checkpoints, Ctrl-C or SIGTERM asked to stop; what was done is saved.
+            CheckpointError: the checkpoints cannot be used, or are of other parameters or another table.
         """
+        panel = self._training_panel(table)
+        start = None if init_from is None else Forecaster.load(init_from).fitted_
+        size = f"{int(panel.lengths.sum())} rows of {len(panel)} series"
+        weights = None if start is None else start.weights()
+        with (
+            cpu_threads(self.threads),
+            fit_journal(self, storage.TASK, checkpoints, data=panel, size=size, start=weights) as journal,
+        ):
+            self._fit(panel, journal, start)
+        return self
+
+    def plan(self, table: Any) -> Plan:
+        """What `fit` would train first, and what that takes of memory and time; nothing is trained. Raises as it.
+
+        The recipe is chosen, as that decides what the networks see.
+        """
+        panel = self._training_panel(table)
+        with cpu_threads(self.threads):
+            return plan_of(lambda journal: self._fit(panel, journal, None))
+
+    def _training_panel(self, table: Any) -> Panel:
         parameters.check_parameters(self)
-        panel = Panel.from_table(
-            self.table(table), parameters.read_roles(self), gaps=self.gaps, duplicates=self.duplicates
-        )
+        roles = parameters.read_roles(self)
+        panel = Panel.from_table(self.table(table), roles, gaps=self.gaps, duplicates=self.duplicates)
         parameters.check_names(self, panel.roles)
         check_target(panel)
         check_training(panel, self.horizon)
-        start = None if init_from is None else Forecaster.load(init_from).fitted_
-        with cpu_threads(self.threads), Interrupt() as interrupt:
-            self._fit(panel, None if directory is None else Path(directory), interrupt, start)
-        return self
+        return panel
 
-    def _fit(self, panel: Panel, directory: Path | None, interrupt: Interrupt, start: Fitted | None) -> None:
+    def _fit(self, panel: Panel, journal: Journal, start: Fitted | None) -> None:
         split = Split.of(panel, self.horizon, self.validation)
         periods = panel.frequency.seasonal_periods() if self.periods is None else tuple(self.periods)
         season, naive_error = choose_baseline(panel, split, self.horizon, periods)
@@ -180,14 +215,13 @@ class Forecaster(BaseEstimator):
             device=self.device,
             naive_season=season,
             naive_error=naive_error,
-            interrupt=interrupt,
+            journal=journal,
             max_minutes=self.max_minutes,
-            directory=directory,
             progress=self.progress,
             start=() if start is None else start.members,
         )
         if start is None:
-            recipe, chosen = choose_recipe(panel, split, periods)
+            recipe, chosen = recorded_recipe(journal, lambda: choose_recipe(panel, split, periods))
             scouted, found = fitting.choose_covariates(recipe)
         else:
             # Weights mean something only with the features they were trained on.
@@ -197,7 +231,7 @@ class Forecaster(BaseEstimator):
         self.fitted_, ended = fitting.finish(scouted)
         self.structure_ = structure(self, parameters.STRUCTURE)
         notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
-        self.interrupted_ = interrupt.requested
+        self.interrupted_ = journal.interrupt.requested
         self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
         self.history_ = fitting.history
         self.frequency_, self.categories_, self.roles_ = panel.frequency, panel.categories, panel.roles
@@ -354,7 +388,7 @@ class Forecaster(BaseEstimator):
         for here, ends in window_parts(panel, origins):
             model = type(self)(**self.get_params())
             with cpu_threads(self.threads), Interrupt() as interrupt:
-                model._fit(panel.head(ends), None, interrupt, None)
+                model._fit(panel.head(ends), Journal(interrupt), None)
             if interrupt.requested:
                 raise TrainingError("The backtest was interrupted while a model was trained anew: there are no scores.")
             forecast[here], quantiles[here] = model._forecast(panel, origins[here])

@@ -3,13 +3,14 @@
 Legend: T steps, B batch, L leads, Q quantiles, O origins, S series.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.timeline import show_time
 from gatewise.tasks.forecasting.features import Features
 from gatewise.tasks.forecasting.linear import Linear
 from gatewise.tasks.forecasting.network import ForecastNetwork
@@ -102,6 +103,19 @@ class ForecastObjective:
 
     def loss(self, batch: Stretch) -> Tensor:
         """Squared error of the mean and pinball loss of the quantiles (Koenker & Bassett 1978), in units of change."""
+        miss, correction, known = self._misses(batch)
+        weight = known * self._lead_weight
+        total = weight.sum().clamp(min=1.0)
+        loss = (miss.square() * weight).sum() / total
+        if len(self.levels):
+            # The quantiles lie around the mean, whose own training they leave alone.
+            over = miss.detach()[..., None] - (self.scales.quantiles + correction[..., 1:])
+            pinball = torch.maximum(self.levels * over, (self.levels - 1) * over).mean(-1)
+            loss = loss + PINBALL * (pinball * weight).sum() / total
+        return loss
+
+    def _misses(self, batch: Stretch) -> tuple[Tensor, Tensor, Tensor]:
+        """What the mean misses after the warm-up `[T, B, L]`, corrections `[T, B, L, 1 + Q]`, and what counts."""
         features = self.features
         rows, codes = features.rows(batch.origins), features.codes(batch.origins)
         states, _ = self.module.read(rows.to(self.device), codes.to(self.device))
@@ -114,16 +128,7 @@ class ForecastObjective:
         head, codes, future, target, known = (tensor.to(self.device) for tensor in moved)
         correction = self.module.correct(states[self._warm_up :], head, codes, future)
         target = target / self.scales.change
-        miss = target - correction[..., 0]
-        weight = known * self._lead_weight
-        total = weight.sum().clamp(min=1.0)
-        loss = (miss.square() * weight).sum() / total
-        if len(self.levels):
-            # The quantiles lie around the mean, whose own training they leave alone.
-            over = miss.detach()[..., None] - (self.scales.quantiles + correction[..., 1:])
-            pinball = torch.maximum(self.levels * over, (self.levels - 1) * over).mean(-1)
-            loss = loss + PINBALL * (pinball * weight).sum() / total
-        return loss
+        return target - correction[..., 0], correction, known
 
     def validate(self) -> dict[str, float]:
         """Root mean square error over all validation leads, in standard deviations of the target; kept per epoch."""
@@ -137,16 +142,26 @@ class ForecastObjective:
         miss = truth - self.linear(self.features.head(origins), self.features.lead(origins)) - move
         return {"rmse": lead_error(miss, known)}
 
+    def gathered(self) -> dict[str, Tensor]:
+        """The moves of each validated epoch."""
+        return {str(k): torch.from_numpy(move) for k, move in enumerate(self.validated)}
+
+    def regain(self, gathered: Mapping[str, Tensor]) -> None:
+        """Take back what `gathered` returned."""
+        self.validated = [gathered[str(k)].numpy() for k in range(len(gathered))]
+
+    @torch.no_grad()
     def describe(self, batch: Stretch) -> str:
-        """The stretches of time in the batch."""
+        """The stretches of time in the batch; those with forecasts that are not finite where there are."""
+        miss, correction, _ = self._misses(batch)
+        bad = ~(miss.isfinite().all(-1) & correction.isfinite().all(-1).all(-1)).all(0).cpu()
+        columns = batch.origins.T[bad] if bad.any() else batch.origins.T
         panel, parts = self.features.panel, []
-        for column in batch.origins.T[:3]:
+        for column in columns[:3]:
             series = int(np.searchsorted(panel.offsets, int(column[0]), side="right")) - 1
             name = f"{panel.ids[series]}: " if panel.roles.id else ""
-            parts.append(f"{name}{panel.times[int(column[0])]} to {panel.times[int(column[-1])]}")
-        return "; ".join(parts) + (
-            f" and {batch.origins.shape[1] - 3} more stretches" if len(batch.origins.T) > 3 else ""
-        )
+            parts.append(f"{name}{show_time(panel.times[int(column[0])])} to {show_time(panel.times[int(column[-1])])}")
+        return "; ".join(parts) + (f" and {len(columns) - 3} more stretches" if len(columns) > 3 else "")
 
 
 def lead_error(miss: Tensor, known: Tensor) -> float:

@@ -55,6 +55,8 @@ def training_options(model: "Forecaster") -> TrainingOptions:
         max_minutes=model.max_minutes,
         learning_rate=model.learning_rate,
         weight_decay=model.weight_decay,
+        average_decay=model.average_decay,
+        swa_from=model.swa_from,
         patience=model.patience,
         warmup=WARM_UP,
     )

@@ -1,7 +1,8 @@
 """The recipe of a forecaster: what validation chose, kept with the model."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 
 class Season(NamedTuple):
@@ -46,6 +47,13 @@ class Recipe:
     def season(self) -> int:
         """Steps of the longest season that forecasts start from; 0 without seasons."""
         return self.seasons[0].period if self.seasons else 0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """From what `to_dict` returned, whose tuples may have become lists."""
+        seasons = tuple(Season(*season) for season in values["seasons"])
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list | tuple)}
+        return cls(**{**values, **lists, "seasons": seasons})
 
     def to_dict(self) -> dict[str, Any]:
         """Its fields, for a file."""

@@ -1,0 +1,56 @@
+"""The journal of an estimator's fit."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+
+from gatewise.data.fingerprint import fingerprint
+from gatewise.training import About, Checkpoints, Interrupt, Journal, kept_journal
+
+
+class _Estimator(Protocol):
+    def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+
+
+@contextmanager
+def fit_journal(
+    model: _Estimator,
+    task: str,
+    checkpoints: Checkpoints | str | os.PathLike[str] | None,
+    *,
+    data: Any,
+    size: str,
+    start: Mapping[str, torch.Tensor] | None,
+) -> Iterator[Journal]:
+    """The journal of a fit: one that remembers nothing, or one that is kept where `checkpoints` says.
+
+    Args:
+        model: the estimator; its parameters (but for `progress`) belong to the run.
+        task: its name.
+        checkpoints: see `Checkpoints`; a path stands for one with defaults; None for none.
+        data: all that is trained on, see `fingerprint`.
+        size: how much that is, in words.
+        start: the weights that training starts from, or None.
+
+    Raises:
+        CheckpointError: the checkpoints cannot be used, or are of another run.
+        TrainingInterrupted: a fit with checkpoints was told to stop.
+    """
+    with Interrupt(saves=checkpoints is not None) as interrupt:
+        if checkpoints is None:
+            yield Journal(interrupt)
+            return
+        options = checkpoints if isinstance(checkpoints, Checkpoints) else Checkpoints(checkpoints)
+        parameters = {name: _plain(v) for name, v in model.get_params(deep=False).items() if name != "progress"}
+        weights = None if start is None else {name: value.cpu().numpy() for name, value in start.items()}
+        about = About.of(task, parameters, fingerprint((data, weights)), size)
+        with kept_journal(options, about, interrupt) as journal:
+            yield journal
+
+
+def _plain(value: Any) -> Any:
+    # Pairs, because the keys of a JSON object are always text, and labels may be numbers.
+    return sorted([str(key), value[key]] for key in value) if isinstance(value, Mapping) else value
