@@ -1,6 +1,7 @@
 """Measures the speed of layers, each number of threads in a process of its own.
 
-    python -m benchmarks.speed [--threads 1 2] [--cases inference training] [--points 32/32/128] [--quick] [--list]
+    python -m benchmarks.speed [--threads 1 2] [--cases inference training] [--points 32/32/128] [--quick]
+    python -m benchmarks.speed --check | --list
 
 Writes JSON lines (`benchmarks/speed/results.py` says what is in them) and prints the summary. Ends with 1 if a ratio
 was refused because a contender did not compute what it should.
@@ -39,6 +40,7 @@ class Run:
     seed: int
     clock: str
     budget: float | None  # seconds
+    check: bool = False
 
     def worker(self, threads: int, seconds: float | None) -> tuple[list[str], dict[str, str]]:
         """Command and environment of the process that measures with a number of threads."""
@@ -47,6 +49,7 @@ class Run:
         command += [f"--clock={self.clock}"]
         command += [] if seconds is None else [f"--seconds={seconds}"]
         command += ["--quick"] if chosen.quick else []
+        command += ["--check"] if self.check else []
         command += ["--cases", *chosen.cases, "--points", *chosen.points]
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         # Code that was compiled in a run before would make compiling look cheap.
@@ -81,13 +84,14 @@ def main() -> None:
                         help="processor: the time that the process ran, for one thread on a busy machine")  # fmt: skip
     parser.add_argument("--budget", type=float, metavar="MINUTES", help="no point is begun after these")
     parser.add_argument("--out", type=Path, default=OUT, help=f"JSON lines, {OUT} by default")
+    parser.add_argument("--check", action="store_true", help="say which results are not right, and measure no times")
     parser.add_argument("--list", action="store_true", help="say what would run and about how long it takes, and end")
     options = parser.parse_args()
     selection = Selection(tuple(options.cases), tuple(options.points), options.quick)
     if options.clock != "wall" and options.threads != [1]:
         parser.error("--clock processor adds up the times of all threads: use it with --threads 1")
     budget = None if options.budget is None else 60 * options.budget
-    asked = Run(selection, tuple(dict.fromkeys(options.threads)), options.seed, options.clock, budget)
+    asked = Run(selection, tuple(dict.fromkeys(options.threads)), options.seed, options.clock, budget, options.check)
     try:
         jobs = {threads: selection.jobs(threads) for threads in asked.threads}
     except ValueError as error:
@@ -98,7 +102,23 @@ def main() -> None:
         for threads, found in jobs.items():
             print(f"{counted(threads)}: {len(found)} points, about {selection.seconds(found) / 60:.0f} minutes")
         return
-    run(asked, options.out)
+    if options.check:
+        check(asked)
+    else:
+        run(asked, options.out)
+
+
+def check(asked: Run) -> None:
+    """Compare all results with the truth, without times.
+
+    Raises:
+        SystemExit: a process failed, or something is not right.
+    """
+    with _progress() as progress:
+        results = gathered(_measured(asked, progress))
+    print(f"{len(results.points)} points compared, {len(results.skipped)} not")
+    if results.refused:
+        raise SystemExit("\n".join(results.refused))
 
 
 def run(asked: Run, out: Path) -> None:

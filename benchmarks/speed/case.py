@@ -17,12 +17,19 @@ class Settings:
         seed: of weights and inputs.
         quick: few repeats, nothing compiled.
         clock: "wall"; or "processor", the time that the process ran, which others cannot prolong by running as well.
+        timed: False where only results are compared.
     """
 
     threads: int
     seed: int = 0
     quick: bool = False
     clock: str = "wall"
+    timed: bool = True
+
+    @property
+    def compiles(self) -> bool:
+        """Whether contenders that have to be compiled take part."""
+        return self.timed and not self.quick
 
 
 @dataclass(frozen=True)

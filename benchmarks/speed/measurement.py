@@ -1,7 +1,7 @@
 """One case at one point: first whether everything is right, then how long it takes."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -26,13 +26,14 @@ def measure(case: Case, point: Point, settings: Settings) -> dict[str, Any]:
         ConfigurationError: a layer cannot run with the backend asked for.
     """
     contenders = case.contenders(point, settings)
+    names = {each.name for each in contenders}
     clock = CLOCKS[settings.clock]
     with _mode(case):
         prepared = {each.name: _seconds(each) for each in contenders if each.prepare is not None}
         found = {each.name: errors(each.task.values(), each.standard.truth) for each in contenders}
         allowed = {each.name: limits(each.standard, each.bound) for each in contenders}
         objections = {name: objection(found[name], allowed[name]) for name in found}
-        right = [each for each in contenders if objections[each.name] is None]
+        right = [each for each in contenders if objections[each.name] is None and settings.timed]
         plan = QUICK if settings.quick else FULL
         if settings.threads > 1:
             plan = Plan(plan.most, plan.least, plan.seconds, plan.sample, PAUSE)
@@ -55,26 +56,38 @@ def measure(case: Case, point: Point, settings: Settings) -> dict[str, Any]:
         },
         "prepared_seconds": prepared,
         "others": others,
-        "ratios": {
-            comparison.name: ratio(comparison, contenders, objections, times.seconds)
-            for comparison in case.comparisons
-            if _present(comparison, contenders)
-        },
+        "ratios": dict(_ratios(case, names, objections, times.seconds, settings.timed)),
     }
 
 
-def ratio(
-    comparison: Comparison,
-    contenders: Sequence[Contender],
+def _ratios(
+    case: Case,
+    names: Set[str],
     objections: Mapping[str, str | None],
     seconds: Mapping[str, Sequence[float]],
-) -> dict[str, Any]:
-    """The fastest rival's time over ours with its quartiles, or why it is refused: one that takes part is wrong."""
-    taking_part = [each.name for each in contenders if each.name in comparison.contenders]
-    for name in taking_part:
-        if objections[name] is not None:
-            return {"refused": f"{name}: {objections[name]}"}
-    rivals = {name: spread(seconds[name]).median for name in taking_part if name in comparison.rivals}
+    timed: bool,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is known of each comparison whose contenders are there."""
+    for comparison in case.comparisons:
+        if comparison.ours in names and not names.isdisjoint(comparison.rivals):
+            reason = refusal(comparison, objections)
+            if reason is not None:
+                yield comparison.name, {"refused": reason}
+            elif timed:
+                yield comparison.name, ratio(comparison, names, seconds)
+
+
+def refusal(comparison: Comparison, objections: Mapping[str, str | None]) -> str | None:
+    """Why there is no ratio: what is wrong with one that takes part; or None."""
+    for name in comparison.contenders:
+        if objections.get(name) is not None:
+            return f"{name}: {objections[name]}"
+    return None
+
+
+def ratio(comparison: Comparison, names: Set[str], seconds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """The time of the fastest rival that is there over ours, with its quartiles."""
+    rivals = {name: spread(seconds[name]).median for name in comparison.rivals if name in names}
     fastest = min(rivals, key=rivals.__getitem__)
     found = paired(seconds[fastest], seconds[comparison.ours]).scaled(comparison.scale)
     return {
@@ -83,11 +96,6 @@ def ratio(
         "low": round(found.low, 4),
         "high": round(found.high, 4),
     }
-
-
-def _present(comparison: Comparison, contenders: Sequence[Contender]) -> bool:
-    names = {each.name for each in contenders}
-    return comparison.ours in names and not names.isdisjoint(comparison.rivals)
 
 
 def _mode(case: Case) -> AbstractContextManager[object]:

@@ -21,6 +21,7 @@ benchmarks, written by `python -m benchmarks.speed.report`.
     make bench PAGE=docs      # measures everything and writes this page; without PAGE into runs/
     make bench-quick          # a few points of each case, few repeats: does it work
     python -m benchmarks.speed --cases training --points 32/32/128 --threads 1
+    python -m benchmarks.speed --check     # which results are not right, without times
     python -m benchmarks.speed --list
 
 **A ratio is the rival's time over ours**: above 1, ours is faster. Contenders take turns within one process, another

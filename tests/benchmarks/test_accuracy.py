@@ -17,7 +17,7 @@ from benchmarks.speed.accuracy import (
     objection,
 )
 from benchmarks.speed.case import Case, Comparison, Contender, Settings
-from benchmarks.speed.measurement import measure, ratio
+from benchmarks.speed.measurement import measure, ratio, refusal
 from benchmarks.speed.points import Point
 from benchmarks.speed.problem import Problem, Task
 
@@ -90,7 +90,7 @@ def changed(name: str, by: Callable[[Tensor], Tensor | None]) -> Callable[[Task]
     return wrong
 
 
-def measured(ours: Callable[[Task], Task], rival: Callable[[Task], Task]) -> dict[str, object]:
+def measured(ours: Callable[[Task], Task], rival: Callable[[Task], Task], timed: bool = True) -> dict[str, object]:
     def contenders(point: Point, settings: Settings) -> list[Contender]:
         problem = Problem(point, training=True, seed=settings.seed)
         layer = problem.torch_layer()
@@ -108,7 +108,7 @@ def measured(ours: Callable[[Task], Task], rival: Callable[[Task], Task]) -> dic
         Comparison("ours vs who is not there", "ours", ("nobody",)),
     )
     case = Case("case", "Case", "", (POINT,), contenders, comparisons, training=True)
-    return measure(case, POINT, Settings(threads=1, quick=True))["ratios"]
+    return measure(case, POINT, Settings(threads=1, quick=True, timed=timed))["ratios"]
 
 
 def same(task: Task) -> Task:
@@ -152,6 +152,14 @@ def test_ours_is_refused_for_any_value_that_is_wrong(name: str, by: Callable[[Te
         assert found["refused"].startswith(f"ours: error of {name}")
 
 
+def test_without_times_only_what_is_refused_is_said() -> None:
+    assert measured(same, same, timed=False) == {}
+    assert set(measured(same, changed("output", lambda value: -value), timed=False)) == {
+        "ours vs rival",
+        "ours vs the best",
+    }
+
+
 def test_a_rival_may_be_less_accurate_than_ours() -> None:
     found = measured(same, changed("output", lambda value: value * (1 + 2e-5)))["ours vs rival"]
     assert isinstance(found, dict)
@@ -159,12 +167,8 @@ def test_a_rival_may_be_less_accurate_than_ours() -> None:
 
 
 def test_the_fastest_rival_counts_and_a_ratio_is_scaled() -> None:
-    problem = Problem(POINT, training=False)
-    task = Task(lambda: None, dict)
-    contenders = [Contender(name, task, problem.standard) for name in ("ours", "slow", "fast")]
     comparison = Comparison("some", "ours", ("slow", "fast", "absent"), scale=0.75)
     seconds = {"ours": [1.0, 2.0, 1.0], "slow": [9.0, 1.0, 9.0], "fast": [4.0, 4.0, 4.0]}
-    right = dict.fromkeys(seconds)
-    assert ratio(comparison, contenders, right, seconds) == {"rival": "fast", "ratio": 3.0, "low": 2.25, "high": 3.0}
-    wrong = {**right, "slow": "it is wrong"}
-    assert ratio(comparison, contenders, wrong, seconds) == {"refused": "slow: it is wrong"}
+    assert ratio(comparison, set(seconds), seconds) == {"rival": "fast", "ratio": 3.0, "low": 2.25, "high": 3.0}
+    assert refusal(comparison, dict.fromkeys(seconds)) is None
+    assert refusal(comparison, {**dict.fromkeys(seconds), "slow": "it is wrong"}) == "slow: it is wrong"

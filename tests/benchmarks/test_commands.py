@@ -57,6 +57,20 @@ def test_a_refused_ratio_fails_the_command(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "speed.jsonl").exists()
 
 
+def test_a_check_says_what_is_not_right_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said(monkeypatch, MACHINE, point("1/32/32", {}))
+    monkeypatch.setattr(sys, "argv", ["speed", "--check", "--threads", "1", "--cases", "training"])
+    command.main()
+    assert capsys.readouterr().out == "1 points compared, 0 not\n"
+    said(monkeypatch, MACHINE, point("1/32/32", {TRAINING: {"refused": "gatewise: error of output"}}))
+    with pytest.raises(SystemExit, match="refused: training"):
+        command.main()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_results_of_before_stay_when_a_run_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "speed.jsonl"
     out.write_text("old", "utf-8")

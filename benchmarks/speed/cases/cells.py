@@ -21,7 +21,7 @@ def _pointwise(point: Point, settings: Settings) -> list[Contender]:
 def _peephole(point: Point, settings: Settings) -> list[Contender]:
     problem = Problem(point, training=True, kind=PEEPHOLE, seed=settings.seed)
     rivals = [EAGER, SCRIPTED]
-    if not settings.quick:
+    if settings.compiles:
         rivals.append(COMPILED if point.steps <= UNROLLED else COMPILED_STEP)
     return [ours(problem), *(loop(problem, name) for name in rivals)]
 
