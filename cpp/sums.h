@@ -163,8 +163,12 @@ class Sums {
                 for (int64_t k = line; k < end; k++) few += load(sources[k] + u);
                 for (int lane = 0; lane < L; lane++) totals[u + lane] += double(few[lane]);
             }
-        for (; u < to; u++)
-            for (int64_t line = 0; line < count; line++) totals[u] += double(sources[line][unit ? u : 0]);
+        for (; u < to; u++)  // the same way, since where vectors begin depends on the threads
+            for (int64_t line = 0; line < count; line += 16) {
+                S few = 0;
+                for (int64_t k = line; k < Frame<S>::least(line + 16, count); k++) few += sources[k][unit ? u : 0];
+                totals[u] += double(few);
+            }
     }
 
     void multiply(int64_t factor, int64_t width, const ChunkLines<S> &lines, int64_t count, int64_t id, int64_t n) const {
