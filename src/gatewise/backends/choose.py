@@ -9,10 +9,12 @@ from gatewise.backends import cpu, reference, torch_fused
 from gatewise.backends.call import Call
 from gatewise.errors import ConfigurationError, nearest
 
-# In the order in which "auto" tries them: torch's fused call is the faster wherever it computes the cell.
+# In the order in which "auto" tries them.
 BACKENDS: Mapping[str, Callable[[Call], str | None]] = MappingProxyType(
-    {"torch": torch_fused.supports, "cpu": cpu.supports, "reference": reference.supports}
+    {"cpu": cpu.supports, "torch": torch_fused.supports, "reference": reference.supports}
 )
+# Where a backend that could run a call leaves it to the next one that can, since that was measured to be faster.
+YIELDS: Mapping[str, Callable[[Call], str | None]] = MappingProxyType({"cpu": cpu.slower_than_torch})
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Choice:
         backend: the name of the backend that runs the call.
         requested: what was asked for: a name, or "auto".
         reasons: for each backend in the order of "auto", why it cannot run the call, or None where it can.
+        yielded: backends that come earlier and can, with the reason why "auto" left the call to a later one.
     """
 
     backend: str
     requested: str
     reasons: tuple[tuple[str, str | None], ...]
+    yielded: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         how = 'the first of "auto" that can' if self.requested == "auto" else "asked for by name"
@@ -35,6 +39,8 @@ class Choice:
         for name, reason in self.reasons:
             if name == self.backend:
                 verdict = "runs the call"
+            elif name in dict(self.yielded):
+                verdict = f"could run the call; {dict(self.yielded)[name]}"
             elif reason is None:
                 verdict = "could run the call; it comes later in the order of " + '"auto"'
                 if self.requested != "auto":
@@ -70,9 +76,9 @@ def choose(requested: str, call: Call) -> Choice:
     >>> import torch
     >>> call = Call(LSTM(), "cpu", torch.float32, steps=7, batch=2, sizes=(("H", 5), ("X", 3)))
     >>> print(choose("auto", call))
-    backend: torch (the first of "auto" that can)
-      torch: runs the call
-      cpu: ...
+    backend: cpu (the first of "auto" that can)
+      cpu: runs the call
+      torch: could run the call; it comes later in the order of "auto"
       reference: could run the call; it comes later in the order of "auto"
     """
     check_backend(requested)
@@ -82,7 +88,13 @@ def choose(requested: str, call: Call) -> Choice:
         if not able:
             listing = "; ".join(f"{name}: {reason}" for name, reason in reasons)
             raise ConfigurationError(f"no backend can run {call}: {listing}")
-        return Choice(able[0], requested, reasons)
+        yielded: list[tuple[str, str]] = []
+        for name, following in zip(able, able[1:], strict=False):
+            why = YIELDS[name](call) if name in YIELDS and following == "torch" else None
+            if why is None:
+                return Choice(name, requested, reasons, tuple(yielded))
+            yielded.append((name, why))
+        return Choice(able[-1], requested, reasons, tuple(yielded))
     reason = dict(reasons)[requested]
     if reason is not None:
         others = f"; these can: {', '.join(able)}" if able else ""

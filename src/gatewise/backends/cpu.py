@@ -61,6 +61,11 @@ def supports(call: Call) -> str | None:
     return None
 
 
+def slower_than_torch(call: Call) -> str | None:
+    """Why torch's fused call is the better choice where both can run the call; None where it is not."""
+    return None
+
+
 def execute(
     schedule: Schedule,
     given: Mapping[Expr, Tensor],

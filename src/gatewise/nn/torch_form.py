@@ -202,9 +202,9 @@ class TorchForm(RecurrentCore):
         >>> from gatewise import LSTM
         >>> print(LSTM(3, 5).explain(torch.randn(7, 2, 3)))
         LSTM of T=7, B=2, H=5, X=3, float32 on cpu
-        backend: torch (the first of "auto" that can)
-          torch: runs the call
-          cpu: ...
+        backend: cpu (the first of "auto" that can)
+          cpu: runs the call
+          torch: could run the call; it comes later in the order of "auto"
           reference: could run the call; it comes later in the order of "auto"
         """
         sequences = self._arrange(input, lengths)
