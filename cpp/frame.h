@@ -8,6 +8,15 @@ inline int64_t times(int64_t a, int64_t b) {
     return __builtin_mul_overflow(a, b, &product) || product > MOST_MEMORY ? MOST_MEMORY : product;
 }
 
+// In a build for tests, a piece is followed by memory that nobody may touch.
+#if defined(GW_CHECKED) && defined(__SANITIZE_ADDRESS__)
+constexpr int64_t FENCE = 64;
+inline void fence(char *start) { __asan_poison_memory_region(start, size_t(FENCE)); }
+#else
+constexpr int64_t FENCE = 0;
+inline void fence(char *) {}
+#endif
+
 // Memory handed out piece by piece; without memory it only counts.
 class Arena {
     char *start;
@@ -19,7 +28,8 @@ class Arena {
     E *take(int64_t count) {
         E *piece = start ? reinterpret_cast<E *>(start + used) : nullptr;
         const int64_t bytes = times(count, int64_t(sizeof(E)));
-        used = bytes > MOST_MEMORY - 64 - used ? MOST_MEMORY : used + (bytes + 63) / 64 * 64;
+        used = bytes > MOST_MEMORY - 64 - FENCE - used ? MOST_MEMORY : used + (bytes + 63) / 64 * 64 + FENCE;
+        if (start) fence(start + used - FENCE);
         return piece;
     }
     int64_t size() const { return used; }
@@ -136,8 +146,9 @@ struct Frame {
 
     int64_t lines_together() const { return chunk * job.rows; }
 
+    // With what a last panel may read beyond its vector's end.
     static Place<S> rotating(Arena &arena, int64_t slots, int64_t row, int64_t rows) {
-        return {arena.take<S>(times(slots, row * rows)), row * rows, row, slots};
+        return {arena.take<S>(times(slots, row * rows) + 4 * Vec<S>::lanes), row * rows, row, slots};
     }
 
     // Memory of buffers; the values of constants and parameters are filled in by `prepare`.
@@ -147,7 +158,6 @@ struct Frame {
             Place<S> group = rotating(arena, chunk_slots(), plan.groups[g], job.rows);
             if (!arena.counts()) groups[g] = group;
         }
-        arena.take<S>(4 * Vec<S>::lanes);  // a last panel may read beyond its vector's end
         for (int64_t b = 0; b < plan.n_buffers; b++) {
             const Buffer &buffer = plan.buffers[b];
             Place<S> place{nullptr, 0, 0, 0};

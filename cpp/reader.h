@@ -84,7 +84,7 @@ class PlanReader : Numbers {
             expect(buffer.unit == 1 || buffer.width == 1, "has a buffer of one number for many units");
             if (buffer.source == Source::chunk)
                 expect(buffer.index >= 0 && buffer.index < plan.n_groups && buffer.update >= 0 &&
-                           buffer.update + buffer.width <= plan.groups[buffer.index],
+                           buffer.update <= plan.groups[buffer.index] - buffer.width,
                        "has a buffer beyond its group");
             buffers.push_back(buffer);
         }
@@ -212,8 +212,8 @@ class PlanReader : Numbers {
         std::vector<char> held(size_t(program.registers), 0);
         for (int64_t n = 0; n < program.n_instructions; n++) {
             const Instruction &i = program.instructions[n];
-            auto within = [](int64_t value, int64_t size) {
-                expect(value >= 0 && value < size, "has an instruction that names what is not there");
+            auto within = [](int64_t value, int64_t size, int64_t least = 0) {
+                expect(value >= least && value < size, "has an instruction that names what is not there");
             };
             within(i.opcode, OPERATIONS);
             const int64_t operands[] = {i.a, i.b, i.c};
@@ -227,7 +227,7 @@ class PlanReader : Numbers {
                     expect(k >= arity(i.opcode) || held[size_t(operands[k])], "has an instruction that reads an empty register");
                 }
             if (i.opcode == STORE) {
-                within(i.target - program.n_products, program.n_arrays - program.n_products);
+                within(i.target, program.n_arrays, program.n_products);
                 writes(program.arrays[i.target], program.width);
             } else {
                 within(i.target, program.registers);

@@ -6,31 +6,24 @@ import subprocess
 import sys
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from gatewise import LSTM, cells
 from gatewise.backends import choose, cpu
+from gatewise.backends.operators import program_text
 from gatewise.backends.plan import ROW_OPS
 from gatewise.backends.scan import scan
 from gatewise.cells import Cell
 from gatewise.equations import TABLE, Step, matmul, parameter, rows, sigmoid, tanh, total, trace
 from gatewise.equations.bytecode import OPCODES
+from gatewise.errors import CellError
+from tests.backends.plans import chosen, core
 from tests.tolerance import assert_close
 
 # T, B, X, H, P: less than a vector, not a multiple of one, more rows than a block, one of everything.
 SHAPES = [(1, 1, 1, 2, 1), (5, 3, 3, 6, 2), (7, 13, 5, 34, 6), (3, 40, 20, 70, 18), (2, 2, 9, 16, 8)]
-
-
-def core() -> Any:
-    assert cpu.core is not None, "the tests need the compiled core: install with a C++ compiler"
-    return cpu.core
-
-
-def chosen(name: str) -> Cell:
-    return cells.get(name)(**({"cells_per_block": 2} if name == "lstm-1997" else {}))
 
 
 def compare(step: Step, shape: tuple[int, ...], dtype: torch.dtype, reverse: bool) -> None:
@@ -221,38 +214,20 @@ def test_an_unknown_level_is_refused() -> None:
     assert "GATEWISE_CPU_LEVEL=x86_64_v9 is no level of this processor and build; there is: " in outcome.stderr
 
 
-def ints(*values: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.array(values, dtype=np.int64)
-
-
-NONE = np.array([], dtype=np.float64)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [
-        (ints(7), "out of range"),
-        (ints(1, 4), "ends too early"),
-        (ints(1, 4, 1, 0, 1, 5, 0, 0, 0), "no such buffer"),
-        (ints(1, 4, 1, 0, 1, 0, 0, 0, 1, OPCODES["load"], 3, 0, 0, 0), "names what is not there"),
-        (ints(1, 4, 1, 0, 1, 0, 0, 0, 1, OPCODES["store"], 0, 9, 0, 0), "names what is not there"),
-        (ints(1, 4, 1, 0, 1, 0, 0, 2, 0), "no such number"),
-        (ints(3, 0, 0, 0), "without operands"),
-        (ints(0, 4, 0, 1, 0), "without factors"),
-    ],
-)
-def test_a_plan_that_does_not_fit_is_refused(numbers: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        core().Plan(numbers, NONE, 1, False)
-
-
-def test_buffers_that_do_not_fit_are_refused() -> None:
-    plan = core().Plan(ints(1, 4, 1, 0, 1, 0, 0, 0, 0), NONE, 1, False)
-    table = np.zeros((1, 7), dtype=np.int64)
-    with pytest.raises(ValueError, match="no address"):
-        plan.run(table, ints(), 1, 1, False, 1)
-    with pytest.raises(ValueError, match="other buffers or matrices"):
-        plan.run(np.zeros((2, 7), dtype=np.int64), ints(), 1, 1, False, 1)
+def test_parameters_that_are_too_small_are_refused() -> None:
+    """The operator is called with whatever an exported graph holds."""
+    step = chosen("lstm").trace()
+    sizes = {"X": 3, "H": 4}
+    parameters = [torch.zeros([sizes[w] for w in p.shape]) for p in step.parameters.values()]
+    states = [torch.zeros(2, 4) for _ in step.states]
+    text = program_text(step, ("h",))
+    scan_operator = torch.ops.gatewise.scan
+    scan_operator(text, [torch.zeros(5, 2, 3)], parameters, states, False, False, "cpu")
+    for k, name in enumerate(step.parameters):
+        if k < len(parameters) - 3:  # sizes are taken from the last ones
+            wrong = [*parameters[:k], parameters[k][:-1].clone(), *parameters[k + 1 :]]
+            with pytest.raises(CellError, match=rf"the parameter \"{name}\" must have"):
+                scan_operator(text, [torch.zeros(5, 2, 3)], wrong, states, False, False, "cpu")
 
 
 def test_without_the_core_everything_runs_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,11 @@ def execute(
             _fits(leaf, states[name], sizes, shape[1:], example)
         for node in made.streams:
             _fits(node, given[node], sizes, shape, example)
+        for (name, parameter), elements in zip(parameters.items(), made.core.needs[2], strict=False):
+            if parameter.numel() < elements:
+                raise CellError(
+                    f'the parameter "{name}" must have at least {elements} elements, got shape {list(parameter.shape)}'
+                )
         streams = [unit_stride(given[node].detach()) for node in made.streams]
         begin = [unit_stride(state.detach()) for state in states.values()]
         weights = [parameter.detach().contiguous() for parameter in parameters.values()]
