@@ -12,7 +12,7 @@ import pytest
 
 from gatewise.data import read_table
 from gatewise.tasks import Classifier, Forecaster, load
-from gatewise.tasks.classification import classifier as classifier_module
+from gatewise.tasks.classification import training_set
 from tests.cli.program import TINY, Outcome, Program, sales, shops, strokes, waves, write
 
 FORECAST = ("train", "forecast", "sales.csv", "--target", "sales", "--horizon", "3", *TINY)
@@ -113,14 +113,14 @@ def grouped_strokes() -> list[str]:
 def test_whole_groups_of_a_table_are_held_out(gatewise: Program, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write("strokes.csv", grouped_strokes())
     held: list[Any] = []
-    parts = classifier_module.validation_parts
+    parts = training_set.validation_parts
 
     def spy(targets: Any, groups: Any, **options: Any) -> Any:
         found = parts(targets, groups, **options)
         held.extend((groups, part) for part in found[0])
         return found
 
-    monkeypatch.setattr(classifier_module, "validation_parts", spy)
+    monkeypatch.setattr(training_set, "validation_parts", spy)
     argv = ("train", "classify", "strokes.csv", "--id", "stroke", "--label", "letter", *TINY)
     trained = answer(gatewise(*argv, "--group", "writer", "--test", "strokes.csv", "--out", "model", "--json"))
     assert "Each member holds out 15% of the groups" in trained["notes"][1]

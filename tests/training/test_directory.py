@@ -1,5 +1,6 @@
 """The folder of a run: how many checkpoints stay, which one is taken, who owns it, and a disk that fails."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -103,6 +104,23 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(CheckpointError, match=r"Cannot keep checkpoints in .*(File exists|Not a directory)"):
             RunDirectory(path).own()
+
+
+@pytest.mark.parametrize("call", ["mkdir", "open", "ftruncate"])
+@pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_place_that_cannot_be_written_is_refused(
+    call: str, error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((Path, "mkdir") if call == "mkdir" else (os, call)), refuse)
+        with pytest.raises(CheckpointError) as caught:
+            RunDirectory(tmp_path / "run").own()
+    assert str(caught.value) == f"Cannot keep checkpoints in {tmp_path / 'run'}: {os.strerror(error)}."
+    with RunDirectory(tmp_path / "run"):
+        pass
 
 
 def test_no_failing_call_costs_the_checkpoints_there_are(tmp_path: Path) -> None:

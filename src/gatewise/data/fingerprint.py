@@ -47,7 +47,7 @@ def _add(digest: Any, value: Any) -> None:
     elif value is None or isinstance(value, str | int | float | np.generic):
         _mark(digest, f"{type(value).__name__} {value}")
     else:
-        raise TypeError(f"no fingerprint is defined of a {type(value).__name__}")
+        raise TypeError(f"no fingerprint is defined of the type {type(value).__name__}")
 
 
 def _mark(digest: Any, text: str) -> None:

@@ -204,7 +204,9 @@ class _Kept(Journal):
     def _write(self, part: Part | None) -> None:
         if self._options.finish:
             return
-        under_way = None if part is None or self._running is None else RunRecord(self._running, part)
+        under_way = self._record.under_way  # on record, as long as this fit has not come to it
+        if part is not None and self._running is not None:
+            under_way = RunRecord(self._running, part)
         self._record.seconds = self.now()
         state, tensors = replace(self._record, under_way=under_way).to_checkpoint()
         self._directory.write(state, tensors, self._options.keep)
