@@ -211,6 +211,8 @@ class Plan {
     }
 };
 
+void bind_ctc(nb::module_ &m, const char *(*chosen)());
+
 }  // namespace gatewise
 
 NB_MODULE(_core, m) {
@@ -238,4 +240,5 @@ NB_MODULE(_core, m) {
     nb::class_<Plan>(m, "Plan")
         .def(nb::init<Ints, Doubles, int64_t, bool>(), "numbers"_a, "constants"_a, "buffers"_a, "is_double"_a)
         .def("run", &Plan::run, "table"_a, "matrices"_a, "steps"_a, "rows"_a, "backwards"_a, "threads"_a);
+    bind_ctc(m, [] { return chosen().name; });
 }

@@ -1,0 +1,112 @@
+// Connectionist temporal classification in the Python module. Whatever arrives is checked here: dtypes, shapes, and
+// that every number which becomes an index is within what it points into.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ctc.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gatewise {
+
+#define GW_DECLARE(name)           \
+    namespace name {               \
+    extern const CtcLevel ctc;     \
+    }
+GW_DECLARE(baseline)
+#ifdef GW_X86
+GW_DECLARE(x86_64_v3)
+GW_DECLARE(x86_64_v4)
+#endif
+
+namespace {
+
+const char *(*name_of_level)();
+
+const CtcLevel &level() {
+    static const CtcLevel *found = [] {
+        const CtcLevel *levels[] = {
+#ifdef GW_X86
+            &x86_64_v4::ctc, &x86_64_v3::ctc,
+#endif
+            &baseline::ctc};
+        for (const CtcLevel *candidate : levels)
+            if (std::string(candidate->name) == name_of_level()) return candidate;
+        return static_cast<const CtcLevel *>(&baseline::ctc);
+    }();
+    return *found;
+}
+
+typedef nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> Ints;
+typedef nb::ndarray<nb::ro, nb::ndim<3>, nb::device::cpu> Logits;
+typedef nb::ndarray<nb::ndim<1>, nb::c_contig, nb::device::cpu> Losses;
+typedef nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu> Gradient;
+
+[[noreturn]] void refuse(const char *what) { throw std::invalid_argument(what); }
+
+template <typename Array>
+bool is_double(const Array &array) {
+    if (array.dtype() == nb::dtype<double>()) return true;
+    if (array.dtype() == nb::dtype<float>()) return false;
+    refuse("expected float32 or float64");
+}
+
+// Lengths, targets and their offsets belong together, and to logits of these sizes.
+void check_pairs(int64_t steps, int64_t sequences, int64_t labels, const Ints &input_lengths, const Ints &targets,
+                 const Ints &offsets, int64_t blank) {
+    if (int64_t(input_lengths.size()) != sequences || int64_t(offsets.size()) != sequences + 1)
+        refuse("expected an input length for each sequence, and an offset more");
+    if (blank < 0 || blank >= labels) refuse("the blank is no label");
+    if (offsets.data()[0] != 0 || offsets.data()[sequences] != int64_t(targets.size()))
+        refuse("offsets do not span the targets");
+    for (int64_t b = 0; b < sequences; b++) {
+        if (offsets.data()[b] > offsets.data()[b + 1]) refuse("offsets go back");
+        if (input_lengths.data()[b] < 0 || input_lengths.data()[b] > steps) refuse("an input length is out of range");
+    }
+    for (size_t s = 0; s < targets.size(); s++)
+        if (targets.data()[s] < 0 || targets.data()[s] >= labels || targets.data()[s] == blank)
+            refuse("a target is no label, or the blank");
+}
+
+void losses(Logits logits, Ints input_lengths, Ints targets, Ints offsets, int64_t blank, double smoothing,
+            double penalty, Losses result, std::optional<Gradient> gradient, int64_t threads) {
+    const int64_t steps = int64_t(logits.shape(0)), sequences = int64_t(logits.shape(1)),
+                  labels = int64_t(logits.shape(2));
+    const bool twice = is_double(logits);
+    check_pairs(steps, sequences, labels, input_lengths, targets, offsets, blank);
+    if (labels > 1 && logits.size() > 0 && logits.stride(2) != 1) refuse("labels do not stand side by side");
+    if (is_double(result) != twice || int64_t(result.size()) != sequences) refuse("losses do not fit");
+    if (gradient && (is_double(*gradient) != twice || int64_t(gradient->shape(0)) != steps ||
+                     int64_t(gradient->shape(1)) != sequences || int64_t(gradient->shape(2)) != labels))
+        refuse("the gradient does not fit");
+    CtcBatch batch{logits.data(),        logits.stride(0), logits.stride(1), steps,         sequences,
+                   labels,               input_lengths.data(), targets.data(),   offsets.data(), blank,
+                   smoothing,            penalty,          result.data(),    gradient ? gradient->data() : nullptr,
+                   threads};
+    int failure;
+    {
+        nb::gil_scoped_release release;
+        failure = level().losses(batch, twice);
+    }
+    if (failure) throw std::bad_alloc();
+}
+
+}  // namespace
+
+void bind_ctc(nb::module_ &m, const char *(*chosen)()) {
+    name_of_level = chosen;
+    // Nothing is converted: a result written into a copy would be lost. Losses [B] of logits [T, B, V]; the gradient [T, B, V] of their sum where there is room for it.
+    m.def("ctc_losses", losses, "logits"_a.noconvert(), "input_lengths"_a.noconvert(), "targets"_a.noconvert(),
+          "offsets"_a.noconvert(), "blank"_a, "smoothing"_a, "penalty"_a, "result"_a.noconvert(),
+          "gradient"_a.noconvert().none(), "threads"_a);
+}
+
+}  // namespace gatewise
