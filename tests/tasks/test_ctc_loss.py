@@ -345,7 +345,7 @@ def test_what_does_not_fit_is_refused(given: Any, message: str, side: str) -> No
         ({"infeasible": "zero"}, "infeasible is 'zero', expected one of 'raise', 'inf'"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected a share from 0 to below 1"),
         ({"label_smoothing": math.nan}, "label_smoothing is nan"),
-        ({"blank_penalty": math.inf}, "blank_penalty is inf, expected a number of nats"),
+        ({"blank_penalty": math.inf}, "blank_penalty is inf, expected a finite number of nats"),
     ],
 )
 def test_options_that_do_not_exist_are_refused(options: Any, message: str) -> None:

@@ -3,8 +3,7 @@
 Legend: T steps, B batch, V labels with the blank among them, S labels of the longest target.
 """
 
-import math
-from typing import Literal, TypeGuard, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,16 +12,8 @@ from gatewise.backends.cpu import core
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.ctc import definition
 from gatewise.tasks.ctc.operator import Loss
-from gatewise.tasks.ctc.pairs import (
-    Lengths,
-    Targets,
-    as_lengths,
-    as_targets,
-    check_blank,
-    check_logits,
-    padded,
-    read_pairs,
-)
+from gatewise.tasks.ctc.options import check_blank, check_nats, is_number
+from gatewise.tasks.ctc.pairs import Lengths, Targets, as_lengths, as_targets, check_logits, padded, read_pairs
 
 Reduction = Literal["none", "mean", "sum"]
 Infeasible = Literal["raise", "inf"]
@@ -194,16 +185,6 @@ def check_options(
             raise ConfigurationError(
                 f"{who}: {name} is {value!r}, expected one of {', '.join(map(repr, get_args(known)))}"
             )
-    if not _is_number(label_smoothing) or not 0 <= label_smoothing < 1:
+    if not is_number(label_smoothing) or not 0 <= label_smoothing < 1:
         raise ConfigurationError(f"{who}: label_smoothing is {label_smoothing!r}, expected a share from 0 to below 1")
-    check_blank_penalty(blank_penalty, who=who)
-
-
-def check_blank_penalty(blank_penalty: object, *, who: str) -> None:
-    """Refuse what is no finite number, with `ConfigurationError`."""
-    if not _is_number(blank_penalty) or not -math.inf < blank_penalty < math.inf:
-        raise ConfigurationError(f"{who}: blank_penalty is {blank_penalty!r}, expected a number of nats")
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    check_nats(blank_penalty, "blank_penalty", who=who)

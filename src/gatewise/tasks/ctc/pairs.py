@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatewise.errors import ConfigurationError, DataError
+from gatewise.errors import DataError
 
 Lengths = Sequence[int] | Tensor | np.ndarray | int
 Targets = Tensor | np.ndarray | Sequence[Sequence[int]] | Sequence[Tensor]
@@ -91,17 +91,6 @@ def check_logits(logits: object, *, who: str) -> Tensor:
     if batched.shape[1] == 0 or batched.shape[2] == 0:
         raise DataError(f"{who}: expected at least one sequence and one label, got logits {list(logits.shape)}")
     return batched
-
-
-def check_blank(blank: object, labels: int, *, who: str) -> int:
-    """The number of the blank.
-
-    Raises:
-        ConfigurationError: not one of the labels.
-    """
-    if isinstance(blank, bool) or not isinstance(blank, int) or not 0 <= blank < labels:
-        raise ConfigurationError(f"{who}: blank is {blank!r}, expected the number of a label, from 0 to {labels - 1}")
-    return blank
 
 
 def as_tensor(given: object, name: str, *, who: str) -> Tensor:
