@@ -476,14 +476,14 @@ def test_options_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ({"weight": math.nan}, "weight is nan"),
         ({"bonus": math.inf}, "bonus is inf, expected a finite number of nats"),
         ({"blank_penalty": "much"}, "blank_penalty is 'much'"),
-        ({"language_model": ngram}, "an NGram scores the words of a lexicon"),
+        ({"language_model": ngram}, "an NGram scores words: give their lexicon="),
         ({"language_model": model, "lexicon": lexicon}, "has to be an NGram over its words"),
         ({"language_model": model, "blank": 1}, "blank is 1, but the language model was told 0"),
         ({"lexicon": Lexicon.spelled(VOCABULARY, SYMBOLS, separator=None)}, "token_passing takes this lexicon"),
     ]:
         with pytest.raises(ConfigurationError, match=message):
             BeamDecoder(**options)
-    with pytest.raises(DataError, match="lexicon: the n-gram model has no 'ab', .* and no <unk>"):
+    with pytest.raises(DataError, match=r"lexicon: the n-gram model has no 'ab', .* and no <unk>"):
         BeamDecoder(lexicon=lexicon, language_model=bare)
     with pytest.raises(DataError, match="has nothing for words of no lexicon"):
         BeamDecoder(lexicon=Lexicon.spelled(["a"], SYMBOLS, closed=False), language_model=bare)

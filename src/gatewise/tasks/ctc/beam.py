@@ -3,7 +3,7 @@
 Legend: T steps, B batch, V labels with the blank among them.
 """
 
-import os
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -73,7 +73,7 @@ class BeamDecoder:
         self.bonus = check_nats(bonus, "bonus", who=who)
         if lexicon is None and isinstance(language_model, NGram):
             raise ConfigurationError(
-                f"{who}: an NGram scores the words of a lexicon; give lexicon=, or LabelNGram(ngram, symbols) for labels"
+                f"{who}: an NGram scores words: give their lexicon=, or LabelNGram(ngram, symbols) for labels"
             )
         if lexicon is not None:
             if language_model is not None and not isinstance(language_model, NGram):
@@ -213,7 +213,7 @@ class BeamStream:
     (1,)
     >>> stream.feed(torch.tensor([[0.1, 0.1, 0.8], [0.9, 0.05, 0.05]]).log())
     >>> stream.best(final=True)[0]
-    Hypothesis(labels=(1, 2), score=-0.483..., log_prob=-0.483..., starts=(0, 1), ends=(1, 2), words=None, complete=True)
+    Hypothesis(labels=(1, 2), score=-0.483..., log_prob=-0.483..., starts=(0, 1), ends=(1, 2), ...)
     """
 
     def __init__(self, decoder: BeamDecoder) -> None:
@@ -264,10 +264,11 @@ class BeamStream:
 
     def stable(self) -> tuple[int, ...]:
         """The labels with which every hypothesis of the beam begins: they stay, whatever follows."""
-        return tuple(os.path.commonprefix([h.labels for h in self.best(self._decoder.width)]))
+        places = zip(*(hypothesis.labels for hypothesis in self.best(self._decoder.width)), strict=False)
+        return tuple(here[0] for here in takewhile(lambda here: len(set(here)) == 1, places))
 
 
 def _nothing(sequence: int) -> DataError:
     return DataError(
-        f"sequence {sequence} has no hypothesis with a probability above 0: logits of -inf leave no label that may follow"
+        f"sequence {sequence} has no hypothesis with a probability above 0: where logits are -inf, no label may follow"
     )

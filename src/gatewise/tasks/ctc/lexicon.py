@@ -4,7 +4,7 @@ Legend: N nodes of the trie, V labels with the blank among them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -46,7 +46,9 @@ class Lexicon:
         >>> lexicon.entries([2, 1]), lexicon.entries([2])
         ((0,), ())
         """
-        pairs = list(entries.items() if isinstance(entries, Mapping) else entries)
+        # A mapping from pairs is an iterable of pairs to the type checker, too.
+        named = cast("Mapping[str, Sequence[int]] | None", entries if isinstance(entries, Mapping) else None)
+        pairs = list(cast("Iterable[tuple[str, Sequence[int]]]", entries) if named is None else named.items())
         if not pairs:
             raise DataError("lexicon: expected at least one word")
         if separator is None and not closed:
@@ -165,8 +167,8 @@ class Lexicon:
         if missing or (not self.closed and ngram.unknown is None):
             what = f"has no {', '.join(map(repr, missing[:10]))}" if missing else "has nothing for words of no lexicon"
             raise DataError(
-                f"lexicon: the n-gram model {what}{' ...' if len(missing) > 10 else ''}, and no <unk>; leave such words "
-                "out, or train the model with an unknown word"
+                f"lexicon: the n-gram model {what}{' ...' if len(missing) > 10 else ''}, and no <unk>; leave such "
+                "words out, or train the model with an unknown word"
             )
         return [number for number in found if number is not None]
 

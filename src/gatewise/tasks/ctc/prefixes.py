@@ -1,8 +1,8 @@
 """Prefix beam search in plain Python: what the search of the compiled core means, and what runs where there is none.
 
 Graves (2012, section 7.5) and Hannun, Maas, Jurafsky & Ng (2014), algorithm 1. A prefix is a sequence of labels; its
-probability is the sum over all alignments that lead to it, in two parts: of those that end in a blank, and of those that
-end in its last label. Only the latter need a blank before that label comes once more.
+probability is the sum over all alignments that lead to it, in two parts: of those that end in a blank, and of those
+that end in its last label. Only the latter need a blank before that label comes once more.
 
 Legend: V labels with the blank among them.
 """

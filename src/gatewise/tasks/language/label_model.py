@@ -64,8 +64,8 @@ class LabelNGram:
         if missing:
             raise DataError(
                 f"the n-gram model has no {', '.join(repr(symbol) for symbol in missing[:10])}"
-                f"{' ...' if len(missing) > 10 else ''}, and no <unk> either; a space is often written as <space> or |: "
-                "give symbols as the model spells them"
+                f"{' ...' if len(missing) > 10 else ''}, and no <unk> either; a space, for instance, is often "
+                "written as <space> or |: give symbols as the model spells them"
             )
         self.ngram = ngram
         self.blank = blank
