@@ -126,10 +126,10 @@ def test_pairs_without_an_alignment_are_named(side: str) -> None:
     with pytest.raises(DataError) as raised:
         ctc_loss(logits, targets, input_lengths=[4, 4, 4, 4, 0])
     assert str(raised.value) == (
-        "ctc: no alignment exists for 2 of 5 pairs: index 1 (3 labels need 5 steps, the input has 4), 3 (5 labels "
+        "ctc_loss: no alignment exists for 2 of 5 pairs: index 1 (3 labels need 5 steps, the input has 4), 3 (5 labels "
         "need 5 steps, the input has 4). Each label takes a step, and a blank has to stand between equal neighbours: "
-        "leave these pairs out, let the network keep more steps (less pooling or a smaller stride), or pass "
-        'infeasible="inf"'
+        "leave these pairs out, or let the network keep more steps (less pooling or a smaller stride); "
+        'infeasible="inf" gives them an infinite loss'
     )
     many = torch.zeros(1, 30, 3)
     with pytest.raises(DataError, match=r"for 30 of 30 pairs: index 0 .* 19 \(.*\) and 10 more\. Each label"):

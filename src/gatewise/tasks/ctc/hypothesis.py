@@ -42,6 +42,7 @@ def unpack(packed: Sequence[np.ndarray], words: Sequence[str] | None) -> list[li
         column.tolist() for column in packed
     )
     spans, spoken = _slices(n_labels), _slices(n_words)
+    spelled: list[str] = list(words or ())
     hypotheses = (
         Hypothesis(
             labels=tuple(labels[span]),
@@ -49,7 +50,7 @@ def unpack(packed: Sequence[np.ndarray], words: Sequence[str] | None) -> list[li
             log_prob=log_prob,
             starts=tuple(starts[span]),
             ends=tuple(ends[span]),
-            words=None if words is None else tuple("<unk>" if k < 0 else words[k] for k in entries[said]),
+            words=None if words is None else tuple("<unk>" if k < 0 else spelled[k] for k in entries[said]),
             complete=bool(whole),
         )
         for score, log_prob, whole, span, said in zip(scores, log_probs, complete, spans, spoken, strict=True)

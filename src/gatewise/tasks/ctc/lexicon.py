@@ -60,6 +60,7 @@ class Lexicon:
         # Children of each node, level after level, so that nodes stand in the order in which the core has them.
         trie: list[dict[int, int]] = [{}]
         ends: list[list[int]] = [[]]
+        paths: list[tuple[int, ...]] = [()]
         for entry, (word, labels) in enumerate(zip(self.words, self.spellings, strict=True)):
             if not labels or min(labels) < 0 or separator in labels:
                 what = "no label" if not labels else f"label {separator if separator in labels else min(labels)}"
@@ -68,11 +69,12 @@ class Lexicon:
                     + ("" if separator is None else f", and not the separator {separator}")
                 )
             node = 0
-            for label in labels:
+            for place, label in enumerate(labels, 1):
                 if label not in trie[node]:
                     trie[node][label] = len(trie)
                     trie.append({})
                     ends.append([])
+                    paths.append(labels[:place])
                 node = trie[node][label]
             if any(self.words[other] == word for other in ends[node]):
                 raise DataError(f'lexicon: "{word}" comes twice with the spelling {list(labels)}')
@@ -85,7 +87,7 @@ class Lexicon:
             for label, child in sorted(trie[node].items()):
                 order.append(child)
                 keys.append(label)
-        self._trie, self._ends = trie, ends
+        self._trie, self._ends, self._paths = trie, ends, paths
         self._first = np.array([*first, len(order)], np.int64)
         self._keys = np.array(keys, np.int32)
         self._starts = np.cumsum([0, *(len(ends[node]) for node in order)], dtype=np.int64)
@@ -134,6 +136,10 @@ class Lexicon:
     def ending(self, node: int) -> Sequence[int]:
         """The entries that are spelled by the path to a node."""
         return self._ends[node]
+
+    def path(self, node: int) -> tuple[int, ...]:
+        """The labels that lead to a node."""
+        return self._paths[node]
 
     def entries(self, labels: Sequence[int]) -> tuple[int, ...]:
         """The entries with this spelling."""

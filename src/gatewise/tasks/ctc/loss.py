@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gatewise.backends.cpu import core
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.ctc import definition
-from gatewise.tasks.ctc.operator import Loss
+from gatewise.tasks.ctc.operator import REMEDY, Loss
 from gatewise.tasks.ctc.options import check_blank, check_nats, is_number
 from gatewise.tasks.ctc.pairs import Lengths, Targets, as_lengths, as_targets, check_logits, padded, read_pairs
 
@@ -73,7 +73,7 @@ def ctc_loss(
     >>> ctc_loss(logits, [[1, 1], [3]], input_lengths=[2, 2])
     Traceback (most recent call last):
         ...
-    gatewise.errors.DataError: ctc: no alignment exists for 1 of 2 pairs: index 0 (2 labels need 3 steps, ...
+    gatewise.errors.DataError: ctc_loss: no alignment exists for 1 of 2 pairs: index 0 (2 labels need 3 steps, ...
     """
     who = "ctc_loss"
     rows = check_logits(logits, who=who)
@@ -94,9 +94,9 @@ def ctc_loss(
         else:
             losses, _ = Loss.apply(rows, flat, inputs, lengths, *options)
     else:
-        pairs = read_pairs(rows.shape, flat, inputs, lengths, blank)
+        pairs = read_pairs(rows.shape, flat, inputs, lengths, blank, who=who)
         if infeasible == "raise":
-            pairs.check_feasible()
+            pairs.check_feasible(who=who, remedy=REMEDY)
         flat, inputs, lengths = (tensor.to(rows.device) for tensor in (flat, inputs, lengths))
         losses = definition.losses(
             rows,

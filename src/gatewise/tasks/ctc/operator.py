@@ -15,6 +15,9 @@ from gatewise.backends.cpu import core
 from gatewise.tasks.ctc import definition
 from gatewise.tasks.ctc.pairs import padded, read_pairs
 
+# What else can be done about pairs without an alignment.
+REMEDY = '; infeasible="inf" gives them an infinite loss'
+
 
 @torch.library.custom_op("gatewise::ctc", mutates_args=())
 def _ctc(
@@ -30,9 +33,9 @@ def _ctc(
 ) -> tuple[Tensor, Tensor]:
     """Losses `[B]`, and the gradient `[T, B, V]` of each (without `training` an empty tensor)."""
     assert core is not None
-    pairs = read_pairs(logits.shape, targets, input_lengths, target_lengths, blank)
+    pairs = read_pairs(logits.shape, targets, input_lengths, target_lengths, blank, who="ctc_loss")
     if refuse_infeasible:
-        pairs.check_feasible()
+        pairs.check_feasible(who="ctc_loss", remedy=REMEDY)
     # Steps and sequences may stand anywhere, as in a batch-first tensor; labels side by side.
     rows = logits if logits.stride(2) == 1 else logits.contiguous()
     losses = logits.new_empty(logits.shape[1])

@@ -53,8 +53,12 @@ class Pairs:
         """Indices of pairs whose input has fewer steps than the target needs, so that no alignment exists."""
         return np.flatnonzero(self.needed > self.input_lengths)
 
-    def check_feasible(self) -> None:
+    def check_feasible(self, *, who: str, remedy: str = "") -> None:
         """Refuse pairs without an alignment.
+
+        Args:
+            who: what stands in messages for the function.
+            remedy: what else may be done about them.
 
         Raises:
             DataError: there are such pairs; the message names them by their index in the batch.
@@ -68,10 +72,9 @@ class Pairs:
         ]
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         raise DataError(
-            f"ctc: no alignment exists for {len(found)} of {len(self.input_lengths)} pairs: index "
+            f"{who}: no alignment exists for {len(found)} of {len(self.input_lengths)} pairs: index "
             f"{', '.join(listed)}{more}. Each label takes a step, and a blank has to stand between equal neighbours: "
-            "leave these pairs out, let the network keep more steps (less pooling or a smaller stride), or pass "
-            'infeasible="inf"'
+            f"leave these pairs out, or let the network keep more steps (less pooling or a smaller stride){remedy}"
         )
 
 
@@ -169,7 +172,7 @@ def read_pairs(
     target_lengths: Tensor,
     blank: int,
     *,
-    who: str = "ctc",
+    who: str,
 ) -> Pairs:
     """Look at the numbers of a batch of logits `[T, B, V]`.
 
