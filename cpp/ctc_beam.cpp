@@ -5,8 +5,7 @@
 
 namespace gatewise {
 
-Beam::Beam(SearchOptions options) : options_(std::move(options)) {
-    const SearchOptions &o = options_;
+void check_search(const SearchOptions &o) {
     if (o.labels < 1 || o.labels > (1 << 30) || o.blank < 0 || o.blank >= o.labels)
         throw std::invalid_argument("the blank is no label");
     if (o.width < 1) throw std::invalid_argument("a beam has to have a width");
@@ -23,11 +22,14 @@ Beam::Beam(SearchOptions options) : options_(std::move(options)) {
             if (label != o.blank && !o.ngram->knows(o.label_words[size_t(label)]))
                 throw std::invalid_argument("the n-gram model does not know a label");
     }
-    prefixes.push_back({-1, -1, -1, -1, 1, 0, o.ngram ? o.ngram->begin : 0, 0, -1, 0.0});
+}
+
+Beam::Beam(SearchOptions options) : options_(std::move(options)) {
+    prefixes.push_back({-1, -1, -1, -1, 1, 0, options_.ngram ? options_.ngram->begin : 0, 0, -1, 0.0});
     const Path none{NOTHING, -1, 0, 0}, start{0.0, -1, 0, 0};
     entries.push_back({0, 0.0, NOTHING, 0.0, start, none});
     origins_.push_back({0, 0});
-    due_ = o.rows;
+    due_ = options_.rows;
 }
 
 // ------------------------------------------------------------------------------------------------------------- memory

@@ -23,6 +23,9 @@ struct SearchOptions {
     bool rows;  // whether someone else scores labels, prefix by prefix
 };
 
+// Throws where an option is out of range, or names what is not there.
+void check_search(const SearchOptions &options);
+
 // What was found: of each hypothesis its labels with the steps [start, end) that the best alignment gives them, and its
 // words where there is a lexicon.
 struct Found {
@@ -37,6 +40,7 @@ struct Found {
 
 class Beam {
    public:
+    // Of options that have been checked.
     explicit Beam(SearchOptions options);
 
     // One step, of logarithms of probabilities [V].

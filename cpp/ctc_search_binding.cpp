@@ -2,8 +2,10 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/unique_ptr.h>
 
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -128,6 +130,7 @@ class SharedBeam {
    public:
     explicit SharedBeam(SearchOptions options) : beam(std::move(options)) {}
     const SearchOptions &options() const { return beam.options(); }
+    std::unique_ptr<SharedBeam> fresh() const { return std::make_unique<SharedBeam>(options()); }
 
     // The first step of [T, 1, V] without probabilities, in which case none was taken; -1 otherwise.
     int64_t feed(Logits logits) {
@@ -271,12 +274,15 @@ void bind_ctc_search(nb::module_ &m) {
             [](SharedBeam *self, int64_t labels, int64_t blank, double penalty, int64_t width, double weight,
                double bonus, std::shared_ptr<NGram> ngram, std::optional<Shorts> label_words,
                std::shared_ptr<Lexicon> lexicon, bool rows) {
-                new (self) SharedBeam(SearchOptions{
-                    labels, blank, penalty, width, weight, bonus, ngram,
-                    label_words ? copied<int32_t>(*label_words) : std::vector<int32_t>(), lexicon, rows});
+                SearchOptions options{labels, blank, penalty, width, weight, bonus, ngram,
+                                      label_words ? copied<int32_t>(*label_words) : std::vector<int32_t>(),
+                                      lexicon, rows};
+                check_search(options);
+                new (self) SharedBeam(std::move(options));
             },
             "labels"_a, "blank"_a, "penalty"_a, "width"_a, "weight"_a, "bonus"_a, "ngram"_a.none(),
             "label_words"_a.none(), "lexicon"_a.none(), "rows"_a)
+        .def("fresh", &SharedBeam::fresh)  // another search with the same options, over nothing so far
         .def("feed", &SharedBeam::feed, "logits"_a.noconvert())
         .def("best", &SharedBeam::best, "most"_a, "finished"_a)
         .def("origins", &SharedBeam::origins)

@@ -7,6 +7,7 @@
 #include "ctc_tokens.h"
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 
 namespace gatewise {
@@ -35,28 +36,68 @@ struct State {
     double best() const { return label.score > blank.score ? label.score : blank.score; }
 };
 
-// The states of a step, in the order in which they were reached.
+// The states of a step, in the order in which they were reached; found by a hash table with linear probing.
 class States {
-    std::unordered_map<uint64_t, size_t> places;
+    struct Slot {
+        uint64_t key;
+        int64_t place;  // in `all`; -1 where the slot is free
+    };
+    std::vector<Slot> slots = std::vector<Slot>(1024, Slot{0, -1});
+    std::vector<double> scores;
+
+    static uint64_t key_of(int32_t node, int32_t context) {
+        return uint64_t(uint32_t(node)) << 32 | uint32_t(context);
+    }
+    Slot &find(uint64_t key) {
+        const size_t mask = slots.size() - 1;
+        size_t at = size_t((key * 0x9E3779B97F4A7C15u) >> 32) & mask;
+        while (slots[at].place >= 0 && slots[at].key != key) at = (at + 1) & mask;
+        return slots[at];
+    }
+    void grow() {
+        slots.assign(2 * slots.size(), Slot{0, -1});
+        for (size_t k = 0; k < all.size(); k++) {
+            const uint64_t key = key_of(all[k].node, all[k].context);
+            find(key) = {key, int64_t(k)};
+        }
+    }
 
    public:
     std::vector<State> all;
 
     State &at(int32_t node, int32_t context) {
-        const uint64_t key = uint64_t(uint32_t(node)) << 32 | uint32_t(context);
-        auto [found, fresh] = places.try_emplace(key, all.size());
-        if (fresh) all.push_back({node, context, {}, {}});
-        return all[found->second];
+        const uint64_t key = key_of(node, context);
+        Slot *slot = &find(key);
+        if (slot->place < 0) {
+            if (2 * (all.size() + 1) > slots.size()) {
+                grow();
+                slot = &find(key);
+            }
+            *slot = {key, int64_t(all.size())};
+            all.push_back({node, context, {}, {}});
+        }
+        return all[size_t(slot->place)];
     }
     void clear() {
-        places.clear();
+        std::fill(slots.begin(), slots.end(), Slot{0, -1});
         all.clear();
     }
-    // Only the best survive; of equally good ones those that were reached first.
+    // Only the best survive, in their order; of equally good ones those that were reached first. The table is not kept.
     void prune(int64_t width) {
         if (width < 1 || int64_t(all.size()) <= width) return;
-        std::stable_sort(all.begin(), all.end(), [](const State &a, const State &b) { return a.best() > b.best(); });
-        all.resize(size_t(width));
+        scores.clear();
+        for (const State &state : all) scores.push_back(state.best());
+        std::nth_element(scores.begin(), scores.begin() + width - 1, scores.end(), std::greater<double>());
+        const double least = scores[size_t(width - 1)];
+        int64_t ties = width;
+        for (const State &state : all) ties -= state.best() > least;
+        size_t kept = 0;
+        for (size_t k = 0; k < all.size(); k++) {
+            const double score = all[k].best();
+            if (score < least || (score == least && ties-- <= 0)) continue;
+            all[kept++] = all[k];
+        }
+        all.resize(kept);
     }
 };
 

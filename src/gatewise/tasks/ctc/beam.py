@@ -3,6 +3,7 @@
 Legend: T steps, B batch, V labels with the blank among them.
 """
 
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import takewhile
 from typing import Any
 
@@ -22,6 +23,7 @@ from gatewise.tasks.ctc.searches import AskingSearch, CoreSearch, PlainSearch, S
 from gatewise.tasks.language import LabelModel, LabelNGram, NGram
 
 
+@dataclass(frozen=True, eq=False)
 class BeamDecoder:
     """Prefix beam search (Graves 2012, section 7.5; Hannun, Maas, Jurafsky & Ng 2014, algorithm 1).
 
@@ -54,23 +56,23 @@ class BeamDecoder:
     ((1,), -0.4463)
     """
 
-    def __init__(
-        self,
-        width: int = 16,
-        *,
-        blank: int = 0,
-        blank_penalty: float = 0.0,
-        language_model: LabelModel[Any] | NGram | None = None,
-        weight: float = 1.0,
-        bonus: float = 0.0,
-        lexicon: Lexicon | None = None,
-    ) -> None:
-        who = "BeamDecoder"
-        self.width = check_count(width, "width", who=who)
-        self.blank = blank
-        self.blank_penalty = check_nats(blank_penalty, "blank_penalty", who=who)
-        self.weight = check_weight(weight, who=who)
-        self.bonus = check_nats(bonus, "bonus", who=who)
+    width: int = 16
+    _: KW_ONLY
+    blank: int = 0
+    blank_penalty: float = 0.0
+    language_model: LabelModel[Any] | NGram | None = None
+    weight: float = 1.0
+    bonus: float = 0.0
+    lexicon: Lexicon | None = None
+    # For each number of labels a search in the core that has seen nothing, where the options have been checked.
+    _searches: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        who, lexicon, language_model = "BeamDecoder", self.lexicon, self.language_model
+        check_count(self.width, "width", who=who)
+        check_nats(self.blank_penalty, "blank_penalty", who=who)
+        check_weight(self.weight, who=who)
+        check_nats(self.bonus, "bonus", who=who)
         if lexicon is None and isinstance(language_model, NGram):
             raise ConfigurationError(
                 f"{who}: an NGram scores words: give their lexicon=, or LabelNGram(ngram, symbols) for labels"
@@ -84,12 +86,10 @@ class BeamDecoder:
                 )
             if language_model is not None:
                 lexicon.numbers(language_model)
-        if isinstance(language_model, LabelNGram) and language_model.blank != blank:
+        if isinstance(language_model, LabelNGram) and language_model.blank != self.blank:
             raise ConfigurationError(
-                f"{who}: blank is {blank!r}, but the language model was told {language_model.blank}"
+                f"{who}: blank is {self.blank!r}, but the language model was told {language_model.blank}"
             )
-        self.language_model = language_model
-        self.lexicon = lexicon
 
     def __call__(self, logits: Tensor, lengths: Lengths | None = None, *, n_best: int = 1) -> list[list[Hypothesis]]:
         """The best hypotheses of each sequence, best first.
@@ -109,7 +109,7 @@ class BeamDecoder:
         if core is None or self._outside:
             found = self._stepwise(outputs, most)
         else:
-            beam = self._core_beam(outputs.logits.shape[2])
+            beam = self._in_core(outputs.logits.shape[2])
             bad, packed = core.ctc_search(beam, outputs.logits, outputs.lengths, most, torch.get_num_threads())
             if bad[0] >= 0:
                 raise not_numbers(*bad)
@@ -134,7 +134,7 @@ class BeamDecoder:
             self._check(labels)
             listener = self._listener()
             return PlainSearch(PrefixBeam(self.width, self.blank, self.blank_penalty, listener))
-        beam = self._core_beam(labels)
+        beam = self._in_core(labels).fresh()
         if self._outside:
             assert self.language_model is not None
             assert not isinstance(self.language_model, NGram)
@@ -180,12 +180,14 @@ class BeamDecoder:
         assert not isinstance(self.language_model, NGram)
         return Labels(self.language_model, self.weight, self.bonus, self.blank)
 
-    def _core_beam(self, labels: int) -> Any:
+    def _in_core(self, labels: int) -> Any:
         assert core is not None
+        if labels in self._searches:
+            return self._searches[labels]
         self._check(labels)
         model = self.language_model
         ngram = model if isinstance(model, NGram) else model.ngram if isinstance(model, LabelNGram) else None
-        return core.CtcBeam(
+        self._searches[labels] = core.CtcBeam(
             labels=labels,
             blank=self.blank,
             penalty=self.blank_penalty,
@@ -197,6 +199,7 @@ class BeamDecoder:
             lexicon=None if self.lexicon is None else self.lexicon.compiled(ngram),
             rows=self._outside,
         )
+        return self._searches[labels]
 
 
 class BeamStream:

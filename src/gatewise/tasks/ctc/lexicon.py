@@ -92,7 +92,10 @@ class Lexicon:
         self._keys = np.array(keys, np.int32)
         self._starts = np.cumsum([0, *(len(ends[node]) for node in order)], dtype=np.int64)
         self._entries = np.array([entry for node in order for entry in ends[node]], np.int32)
-        self._compiled: dict[int | None, tuple[NGram | None, Any]] = {}
+        self._checked: set[tuple[int, int]] = set()
+        # By the models' identities, which they keep as long as they are kept here.
+        self._numbers: dict[int, tuple[NGram, list[int]]] = {}
+        self._compiled: dict[int, tuple[NGram | None, Any]] = {}
 
     @classmethod
     def spelled(
@@ -150,6 +153,8 @@ class Lexicon:
 
     def check(self, labels: int, blank: int) -> None:
         """Refuse a lexicon that is not spelled in the V labels of a network, with `DataError`."""
+        if (labels, blank) in self._checked:
+            return
         highest = max(max(spelling) for spelling in self.spellings)
         if highest >= labels:
             word = next(w for w, s in zip(self.words, self.spellings, strict=True) if max(s) == highest)
@@ -168,6 +173,8 @@ class Lexicon:
         Raises:
             DataError: the model does not have a word, nor an unknown one; or the lexicon is open, and it has none.
         """
+        if id(ngram) in self._numbers:
+            return self._numbers[id(ngram)][1]
         found = [ngram.number(word) for word in self.words]
         missing = [word for word, number in zip(self.words, found, strict=True) if number is None]
         if missing or (not self.closed and ngram.unknown is None):
@@ -176,14 +183,15 @@ class Lexicon:
                 f"lexicon: the n-gram model {what}{' ...' if len(missing) > 10 else ''}, and no <unk>; leave such "
                 "words out, or train the model with an unknown word"
             )
-        return [number for number in found if number is not None]
+        numbers = [number for number in found if number is not None]
+        self._numbers[id(ngram)] = ngram, numbers
+        return numbers
 
     def compiled(self, ngram: NGram | None) -> Any:
         """The lexicon in the compiled core, which has to be there, with the words' numbers in an n-gram model."""
         assert core is not None
-        known = self._compiled.get(None if ngram is None else id(ngram))
-        if known is not None and known[0] is ngram:
-            return known[1]
+        if id(ngram) in self._compiled:
+            return self._compiled[id(ngram)][1]
         numbers = [0] * len(self.words) if ngram is None else self.numbers(ngram)
         unknown = -1 if ngram is None or ngram.unknown is None else ngram.unknown
         made = core.Lexicon(
@@ -196,5 +204,5 @@ class Lexicon:
             unknown,
             self.closed,
         )
-        self._compiled[None if ngram is None else id(ngram)] = (ngram, made)
+        self._compiled[id(ngram)] = ngram, made
         return made
