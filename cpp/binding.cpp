@@ -26,7 +26,8 @@ using namespace nb::literals;
 
 namespace gatewise {
 
-void bind_masks(nb::module_ &m);  // masks_binding.cpp
+void bind_masks(nb::module_ &m);                           // masks_binding.cpp
+void bind_ctc(nb::module_ &m, const char *(*chosen)());  // ctc_binding.cpp
 
 #define GW_DECLARE(name)      \
     namespace name {          \
@@ -295,4 +296,5 @@ NB_MODULE(_core, m) {
             "How many pointwise programs have a function of their own, and how many there are.");
     m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a);
     bind_masks(m);
+    bind_ctc(m, [] { return chosen().name; });
 }
