@@ -1,6 +1,6 @@
 """A pytest plugin: the compiled core that GATEWISE_WATCHED_CORE names, in the place of the installed one.
 
-`.ci/watch` builds it with what watches memory or threads, and runs tests with `-p tests.watched_core`.
+`.ci/watch` builds it with what watches memory or threads, and runs tests with `-p watched_core`.
 """
 
 import os
