@@ -10,7 +10,6 @@ from gatewise.equations import linear, tanh
 from gatewise.errors import ConfigurationError
 from gatewise.nn import Recurrent
 
-
 choosing = sys.modules["gatewise.backends.choose"]  # the package has a function of that name
 
 

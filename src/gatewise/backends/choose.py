@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 
 from gatewise.backends import cpu, reference, torch_fused
@@ -89,7 +90,7 @@ def choose(requested: str, call: Call) -> Choice:
             listing = "; ".join(f"{name}: {reason}" for name, reason in reasons)
             raise ConfigurationError(f"no backend can run {call}: {listing}")
         yielded: list[tuple[str, str]] = []
-        for name, following in zip(able, able[1:], strict=False):
+        for name, following in pairwise(able):
             why = YIELDS[name](call) if name in YIELDS and following == "torch" else None
             if why is None:
                 return Choice(name, requested, reasons, tuple(yielded))

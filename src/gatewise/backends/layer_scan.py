@@ -2,7 +2,7 @@
 
 This is the short way from a layer to the core: stored tensors go in as they are (`Places` says which rows of them each
 parameter is), outputs of both directions come out side by side, and nothing is made that the core does not need. The
-operators of `gatewise.backends.operators` are the way for everything that has to look into a call: graphs, `torch.func`.
+operators of `gatewise.backends.operators` are the way for all that has to look into a call: graphs, `torch.func`.
 
 Legend: T steps, B batch, w the width of a vector, D directions (1 or 2).
 """
@@ -330,7 +330,10 @@ def _backward(
     )
     ready = _ready_back(scans, asked, itemsize == 8)
     made, empty, emitted = ready.made, example.new_empty, len(scans.emitted)
-    saved, outputs = sum(width for width, _ in scans.kept), [value for value in over_time[:emitted] if value is not None]
+    saved, outputs = (
+        sum(width for width, _ in scans.kept),
+        [value for value in over_time[:emitted] if value is not None],
+    )
     outer = [None if given is None else unit_stride(given) for given in gradients]
     found: list[Tensor | None] = []
     ports: list[list[int]] = []
@@ -353,13 +356,7 @@ def _backward(
                 listing += (_vector(0.0, outputs[k].shape[2] // directions, dtype).data_ptr(), 0, 0)
             else:
                 shared = kind in ("gradient", "output")  # by both directions, side by side
-                tensor = (
-                    tensors[here + k]
-                    if kind == "input"
-                    else outer[k]
-                    if kind == "gradient"
-                    else outputs[k]
-                )
+                tensor = tensors[here + k] if kind == "input" else outer[k] if kind == "gradient" else outputs[k]
                 assert tensor is not None
                 shift = direction * (tensor.shape[2] // directions) * itemsize if shared else 0
                 listing += (tensor.data_ptr() + shift, tensor.stride(0), tensor.stride(1))

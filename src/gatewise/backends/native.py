@@ -148,7 +148,7 @@ def _function(number: int, program: Listing) -> Iterator[str]:
         else:
             source = SPELLED[name]
             for letter, operand in zip("xyz", operands, strict=False):
-                source = _replaced(source, letter, register[operand] if operand in register else "")
+                source = _replaced(source, letter, register.get(operand, ""))
         register[target] = value
         yield f"            const V {value} = {source};"
     yield "        });"

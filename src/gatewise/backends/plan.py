@@ -9,6 +9,7 @@ Legend: T steps, B batch, w the width of a vector.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -210,7 +211,7 @@ class _Writer:
                     for arg in node.args:
                         users.setdefault(arg, []).append(node)
         gone: set[Expr] = set()
-        for stage, following in zip(loop, loop[1:], strict=False):
+        for stage, following in pairwise(loop):
             if stage.kind != "matmul" or following.kind != "pointwise":
                 continue
             inside = set(following.nodes)
@@ -507,7 +508,7 @@ class _Writer:
         self.summed = frozenset(terms)
         found = []
         for name, pairs in terms.items():
-            adjoint, operand = pairs[0]
+            _, operand = pairs[0]
             height = max(self.width(adjoint) for adjoint, _ in pairs)
             width = self.width(operand) if operand is not None else 0
             targets = [value for port, row in self.places[name] for value in (port, row * max(width, 1))]
