@@ -191,7 +191,9 @@ print(json.dumps([cpu.core.level(), explained, output.flatten().tolist(), x.grad
 
 
 def in_a_process(level: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **({"GATEWISE_CPU_LEVEL": level} if level is not None else {})}
+    environment = {key: value for key, value in os.environ.items() if key != "GATEWISE_CPU_LEVEL"}
+    if level is not None:
+        environment["GATEWISE_CPU_LEVEL"] = level
     return subprocess.run([sys.executable, "-c", LEVELS], env=environment, capture_output=True, text=True, check=False)
 
 

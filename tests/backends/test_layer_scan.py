@@ -14,10 +14,15 @@ MARKS = torch.tensor([[t in (2, 3) and b != 1, t == 0][b == 3] for t in range(6)
 RAGGED = [6, 0, 1, 4]
 
 
+def slack(name: str) -> int:
+    """Where few units vary little, normalising them magnifies errors of rounding."""
+    return 8 if name in ("layer-norm", "normalised peephole LSTM") else 1
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_both_directions(name: str, dtype: torch.dtype) -> None:
-    compare(EVERYTHING[name], dtype, arguments={"bidirectional": True})
+    compare(EVERYTHING[name], dtype, arguments={"bidirectional": True}, slack=slack(name))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -35,6 +40,7 @@ def test_lengths_resets_and_given_states(name: str, dtype: torch.dtype) -> None:
         x=x,
         lengths=RAGGED,
         resets=MARKS,
+        slack=slack(name),
     )
 
 
@@ -44,19 +50,13 @@ def test_learned_states_and_all_states_over_time(name: str) -> None:
     compare(EVERYTHING[name], torch.float64, arguments=arguments, lengths=RAGGED, return_states="all")
 
 
-# Where few units vary little, normalising them magnifies errors of rounding: in float64 alone.
-STACKS = [
-    (name, dtype)
-    for name in (*FORMS, "slstm", "mgu", "multiplicative")
-    for dtype in (DTYPES if name != "normalised peephole LSTM" else DTYPES[:1])
-]
-
-
-@pytest.mark.parametrize(("name", "dtype"), STACKS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [*FORMS, "slstm", "mgu", "multiplicative"])
 def test_several_layers(name: str, dtype: torch.dtype) -> None:
     arguments = {"num_layers": 3, "bidirectional": True}
-    compare(EVERYTHING[name], dtype, arguments=arguments, lengths=RAGGED, return_states="all")
-    compare(EVERYTHING[name], dtype, given=True, arguments=arguments)
+    more = {"arguments": arguments, "slack": slack(name)}
+    compare(EVERYTHING[name], dtype, lengths=RAGGED, return_states="all", **more)
+    compare(EVERYTHING[name], dtype, given=True, **more)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -66,7 +66,8 @@ def test_few_and_many_steps_and_sequences(steps: int, batch: int, dtype: torch.d
     """One step and one sequence; more of both than are worked on together."""
     for name in ("LSTM", "Cho's GRU", "normalised peephole LSTM") if steps < 100 else ("LSTM",):
         lengths = [(7 * b + steps) % (steps + 1) for b in range(batch)]
-        compare(FORMS[name], dtype, steps, batch, given=True, arguments={"bidirectional": True}, lengths=lengths)
+        more = {"arguments": {"bidirectional": True}, "slack": slack(name)}
+        compare(FORMS[name], dtype, steps, batch, given=True, lengths=lengths, **more)
 
 
 @pytest.mark.parametrize("name", [*FORMS, "slstm", "gru-d", "ea-lstm"])
@@ -156,8 +157,8 @@ def test_nothing_is_read_before_it_is_written(name: str) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = True
         assert torch.empty(3).isnan().all()
         for dtype in DTYPES:
-            arguments = {"bidirectional": True}
-            compare(EVERYTHING[name], dtype, arguments=arguments, lengths=RAGGED, resets=MARKS, return_states="all")
+            more = {"arguments": {"bidirectional": True}, "slack": slack(name)}
+            compare(EVERYTHING[name], dtype, lengths=RAGGED, resets=MARKS, return_states="all", **more)
     finally:
         torch.use_deterministic_algorithms(before[0])
         torch.utils.deterministic.fill_uninitialized_memory = before[1]
