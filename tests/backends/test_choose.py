@@ -48,6 +48,19 @@ def test_the_reason_is_printed() -> None:
     assert "  torch: could run the call; it was not asked for" in str(choose("reference", CALL)).splitlines()
 
 
+def test_many_sequences_with_large_matrices_and_few_steps_go_to_torch() -> None:
+    large = replace(CALL, batch=128, steps=64, sizes=(("H", 128), ("X", 3)), ragged=False)
+    assert choose("auto", large).backend == "torch"
+    for smaller in (
+        {"batch": 127},
+        {"steps": 65},
+        {"sizes": (("H", 127), ("X", 3))},
+        {"ragged": True},
+        {"cell": GRU()},
+    ):
+        assert choose("auto", replace(large, **smaller)).backend == "cpu"
+
+
 def test_what_was_measured_to_be_slower_is_left_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     choose.cache_clear()
     monkeypatch.setitem(vars(choosing), "YIELDS", {"cpu": lambda call: "torch was measured to be faster"})
