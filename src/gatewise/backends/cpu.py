@@ -65,8 +65,8 @@ def supports(call: Call) -> str | None:
 def slower_than_torch(call: Call) -> str | None:
     """Why torch's fused call is the better choice where both can run the call; None where it is not.
 
-    Measured on an AVX-512 machine over the grid of `benchmarks/speed`, for the LSTM: torch took 0.88 to 0.96 of the core's
-    time where many sequences meet large matrices and there are few steps, and was slower elsewhere.
+    Measured on an AVX-512 machine over the grid of `benchmarks/speed`, for the LSTM: torch took 0.88 to 0.96 of the
+    core's time where many sequences meet large matrices and there are few steps, and was slower elsewhere.
     """
     hidden = dict(call.sizes).get("H", 0)
     if type(call.cell) is LSTM and not call.ragged and call.batch >= 128 and hidden >= 128 and call.steps <= 64:
