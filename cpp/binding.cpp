@@ -15,6 +15,10 @@
 #include <string>
 #include <vector>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
 #if defined(GW_CHECKED) && defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -95,6 +99,8 @@ class Pool {
     ~Pool() {
         for (Piece &piece : pieces) std::free(piece.data);
     }
+    // Held while the process is forked: no thread is in the middle of it then.
+    std::mutex &guard() { return mutex; }
 
    private:
     // In a build for tests: what is read before it is written is not a number, and a place that is not there.
@@ -141,6 +147,19 @@ class Pool {
 Pool &pool() {
     static Pool *everlasting = new Pool;  // threads may still use it when the module goes
     return *everlasting;
+}
+
+// OpenMP's threads do not go along into a process that is forked, and it waits for them: there, one thread has to do.
+bool forked = false;
+
+void mind_forks() {
+#if defined(__unix__) || defined(__APPLE__)
+    pthread_atfork([] { pool().guard().lock(); }, [] { pool().guard().unlock(); },
+                   [] {
+                       pool().guard().unlock();
+                       forked = true;
+                   });
+#endif
 }
 
 typedef nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> Ints;
@@ -227,6 +246,7 @@ void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<
         throw std::invalid_argument("expected a length for each sequence");
     for (int64_t length : lengths)
         if (length < 0 || length > steps) throw std::invalid_argument("a length is not within the time steps");
+    if (forked) threads = 1;
     const bool is_double = plans[0]->is_double, apart = n == 2 && threads > 1;
     const Level &level = chosen();
     Job jobs[2]{};
@@ -297,4 +317,5 @@ NB_MODULE(_core, m) {
     m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a);
     bind_masks(m);
     bind_ctc(m, [] { return chosen().name; });
+    mind_forks();
 }
