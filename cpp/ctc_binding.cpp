@@ -102,8 +102,6 @@ static void losses(Logits logits, Ints input_lengths, Ints targets, Ints offsets
 
 void bind_ctc(nb::module_ &m, const char *(*chosen)()) {
     name_of_level = chosen;
-    // Objects that are alive when a program ends, in a traceback for instance, are no leak to tell its user of.
-    nb::set_leak_warnings(false);
     // Nothing is converted: a result written into a copy would be lost. Losses [B] of logits [T, B, V]; the gradient
     // [T, B, V] of their sum where there is room for it.
     m.def("ctc_losses", losses, "logits"_a.noconvert(), "input_lengths"_a.noconvert(), "targets"_a.noconvert(),

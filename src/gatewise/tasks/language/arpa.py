@@ -33,6 +33,15 @@ def read_arpa(path: str | os.PathLike[str]) -> NGram:
 
     Raises:
         DataError: the file cannot be read, or is not what it should be; the message names the line.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".arpa") as file:
+    ...     lines = ["\\data\\", "ngram 1=3", "\\1-grams:", "-1 <s>", "-0.5 </s>", "-0.3 a", "\\end\\"]
+    ...     _ = file.write("\n".join(lines))
+    ...     file.flush()
+    ...     model = read_arpa(file.name)
+    >>> model.vocabulary, round(model.log_prob(["a"]), 3)
+    (('<s>', '</s>', 'a'), -1.842)
     """
     source = os.fspath(path)
     try:
