@@ -61,18 +61,17 @@ inline void pack_vector(Int8, const float *m, const Matrix &matrix, int64_t dept
                         int64_t row) {
     for (int lane = 0; lane < Vec<float>::lanes; lane++) {
         const float *from = m + (unit + lane) * matrix.stride;
-        uint32_t *word = reinterpret_cast<uint32_t *>(to) + lane;
+        char *word = to + lane * 4;
         float most = 0, scale = 0;
         if (unit + lane < width) {
             for (int64_t k = 0; k < depth; k++)
-                if (!(std::fabs(from[k]) <= most)) most = std::fabs(from[k]);
+                if (std::fabs(from[k]) > most || from[k] != from[k]) most = std::fabs(from[k]);
             scale = scale_of(most);
         }
-        for (int64_t k = 0; k < depth; k += 4, word += row * Vec<float>::lanes) {
-            *word = 0;
-            for (int64_t j = 0; scale > 0 && j < 4 && k + j < depth; j++)
-                *word |= (uint32_t(int32_t(std::rint(from[k + j] / scale))) & 0xFF) << (8 * j);
-        }
+        // Byte by byte: as words that are put together, GCC 12 vectorises the loop to wrong results for AVX-512.
+        for (int64_t k = 0; k < depth; k += 4, word += row * GW_BYTES)
+            for (int64_t j = 0; j < 4; j++)
+                word[j] = scale > 0 && k + j < depth ? char(int8_t(std::rint(from[k + j] / scale))) : 0;
         __builtin_memcpy(word, &scale, sizeof scale);
     }
 }

@@ -104,6 +104,7 @@ class Stream {
     const bool is_double;
     int64_t work = 0;
     int side = 0;  // where the states stand
+    int64_t taken = 0;  // steps
     std::atomic_flag busy = ATOMIC_FLAG_INIT;
     Watch watch;
     nb::object outputs[2];  // [B, w], and [w] of a single sequence
@@ -200,6 +201,7 @@ class Stream {
     void follow(nb::object table, nb::object name, nb::object value) { watch.add(table, name, value); }
     bool changed() const { return watch.changed(); }
     int64_t at() const { return side; }
+    int64_t steps() const { return taken; }
 
     // One step of the sequences `x`, [B, w] or of a single one [w]: the output's tensor, or what came in between.
     nb::object step(nb::handle x) {
@@ -293,6 +295,7 @@ class Stream {
                 below = &layer.result;
             }
             side = 1 - side;
+            taken += stack.layers.back()->job.steps;
         }
         return DONE;
     }
@@ -311,6 +314,7 @@ inline void bind_stream(nb::module_ &m) {
         .def("follow", &Stream::follow, "table"_a, "name"_a, "value"_a)
         .def("changed", &Stream::changed)
         .def("at", &Stream::at)
+        .def("steps", &Stream::steps)
         .def("step", &Stream::step, "x"_a)
         .def("run", &Stream::run, "steps"_a, "ports"_a)
         .def("enter", &Stream::enter)

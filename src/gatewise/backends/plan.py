@@ -450,9 +450,7 @@ class _Writer:
         self.work += work
         self.inner += work if phase == "loop" else 0
         factors = [
-            value
-            for operand, depth in zip(operands, depths, strict=True)
-            for value in (self.operand(operand), depth)
+            value for operand, depth in zip(operands, depths, strict=True) for value in (self.operand(operand), depth)
         ]
         fresh = [node for node in nodes if node in stored and node not in self.number and node not in self.direct]
         together = [node for node in fresh if self._outlives(node, self.home[node])]

@@ -14,11 +14,13 @@ from torch import Tensor
 from gatewise.backends import cpu
 from gatewise.backends.layer_scan import Scans
 from gatewise.backends.plan import Plan, plan
+from gatewise.errors import ConfigurationError
 
 # The steps that a chunk of a sequence has at most: enough for the products before the loop to be efficient.
 CHUNK = 62
 # What a call of the core may come to besides its result (cpp/stream.h).
 BUSY, CHANGED, UNREADABLE, UNKNOWN, NO_THREADS = range(1, 6)
+IN_USE = "another thread is using this stream: give each thread one of its own, for instance a fork()"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +53,7 @@ class Matrices:
         plans = [
             plan(cpu.core, one.program.forward, one.sizes, double, one.places, stepwise=stepwise) for one in self.scans
         ]
-        return [
-            (made, cpu.packed(made, layer, self.weights)) for made, layer in zip(plans, self.stored, strict=True)
-        ]
+        return [(made, cpu.packed(made, layer, self.weights)) for made, layer in zip(plans, self.stored, strict=True)]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -99,9 +99,10 @@ class Stepper:
         self._core: Any = cpu.core.Stream(batch, features, len(inputs), dtype == torch.float64)
         self._names = ("x", *inputs)
         self._several = False
-        self._slots = [
-            [torch.zeros(2, batch, width, dtype=dtype) for width in scans.state_widths] for scans in matrices.scans
-        ]
+        with torch.inference_mode(False):
+            self._slots = [
+                [torch.zeros(2, batch, width, dtype=dtype) for width in scans.state_widths] for scans in matrices.scans
+            ]
         self.matrices = matrices
         self.threads = 1
         width = self._add(matrices.single, 1)
@@ -139,10 +140,6 @@ class Stepper:
             self.threads = max(self.threads, threads)
         return width
 
-    def changed(self) -> bool:
-        """Whether a watched tensor has been replaced or written to."""
-        return self._core.changed()
-
     def run(self, x: Tensor, inputs: Sequence[Tensor], out: Tensor) -> int:
         """Advance all sequences by T steps.
 
@@ -158,19 +155,26 @@ class Stepper:
             self._add(self.matrices.several, CHUNK)
             self._several = True
         ports = [
-            number
-            for tensor in (x, *inputs, out)
-            for number in (tensor.data_ptr(), tensor.stride(0), tensor.stride(1))
+            number for tensor in (x, *inputs, out) for number in (tensor.data_ptr(), tensor.stride(0), tensor.stride(1))
         ]
         return self._core.run(x.shape[0], ports)
 
-    def enter(self) -> bool:
-        """Begin to read or write states; False while a call is under way."""
-        return self._core.enter()
+    def __enter__(self) -> None:
+        """Begin to read or write states.
 
-    def leave(self) -> None:
-        """End that."""
+        Raises:
+            ConfigurationError: a call is under way.
+        """
+        if not self._core.enter():
+            raise ConfigurationError(IN_USE)
+
+    def __exit__(self, *error: object) -> None:
         self._core.leave()
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return self._core.steps()
 
     @property
     def states(self) -> list[list[Tensor]]:
