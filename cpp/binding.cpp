@@ -231,10 +231,14 @@ class Ports {
     }
 };
 
+}  // namespace gatewise
+#include "stream.h"
+namespace gatewise {
+
 // Run one plan, or two at the same time.
 void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<int64_t>> &ports,
          const std::vector<bool> &backwards, int64_t steps, int64_t rows, const std::vector<int64_t> &lengths,
-         int64_t threads, bool by_units) {
+         int64_t threads, bool by_units, const std::vector<const Packed *> &packed) {
     const size_t n = plans.size();
     if (n < 1 || n > 2 || ports.size() != n || backwards.size() != n || plans[0] == nullptr || plans[n - 1] == nullptr ||
         plans[0]->is_double != plans[n - 1]->is_double)
@@ -244,6 +248,7 @@ void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<
         throw std::invalid_argument("expected at least one time step, sequence and thread, and fewer than 2^31 of each");
     if (!lengths.empty() && lengths.size() != size_t(rows))
         throw std::invalid_argument("expected a length for each sequence");
+    if (!packed.empty() && packed.size() != n) throw std::invalid_argument("expected the matrices of each plan");
     for (int64_t length : lengths)
         if (length < 0 || length > steps) throw std::invalid_argument("a length is not within the time steps");
     if (forked) threads = 1;
@@ -260,6 +265,11 @@ void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<
         job.lengths = lengths.empty() ? nullptr : lengths.data();
         job.threads = apart ? (k ? threads / 2 : threads - threads / 2) : threads;
         job.by_units = by_units && job.threads > 1;
+        if (!packed.empty()) {
+            if (&packed[k]->owner() != plans[k]) throw std::invalid_argument("the matrices were packed for another plan");
+            job.weights = packed[k]->weights;
+            job.packed = packed[k]->get();
+        }
         holders.emplace_back(*plans[k], ports[k], job);
         // Else what is kept for a turn could not be counted.
         if (plans[k]->reader.kept() > (int64_t(1) << 50) / rows) throw std::bad_alloc();
@@ -314,8 +324,10 @@ NB_MODULE(_core, m) {
         .def_prop_ro(
             "natives", [](const Owner &owner) { return std::make_pair(owner.reader.natives(), owner.reader.programs()); },
             "How many pointwise programs have a function of their own, and how many there are.");
-    m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a);
+    m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a,
+          "packed"_a = std::vector<const Packed *>());
     bind_masks(m);
     bind_ctc(m, [] { return chosen().name; });
+    bind_stream(m);
     mind_forks();
 }

@@ -89,7 +89,7 @@ struct Frame {
     int64_t chunk;  // turns that are worked off together
     Barrier *barrier;
     Place<S> *places;
-    S **packed;
+    char **packed;
     Members members;
     double *totals;  // sums of vectors, one after the other
     S *strips;       // adjoints of the lines that are summed, [rows / TILE_ROWS][line][TILE_ROWS]
@@ -99,7 +99,7 @@ struct Frame {
         chunk = turns_together();
         barrier = arena.take<Barrier>(1);
         places = arena.take<Place<S>>(plan.n_buffers);
-        packed = arena.take<S *>(plan.n_packs);
+        packed = arena.take<char *>(plan.n_packs);
         members = take_members(arena, job.rows);
     }
 
@@ -127,7 +127,7 @@ struct Frame {
         int64_t matrices = 0;
         for (int64_t s = 0; s < plan.before.n_stages; s++)
             if (plan.before.stages[s].kind == Kind::pack || plan.before.stages[s].kind == Kind::fused)
-                matrices += packed_size<S>(plan.before.stages[s].pack) * int64_t(sizeof(S));
+                matrices += packed_bytes<S>(plan.before.stages[s].pack, job.weights);
         int64_t lines = plan.n_sums ? SUM_LINES : matrices > 512 * 1024 ? 256 : 48;
         int64_t fewest = (lines + job.rows - 1) / job.rows;
         int64_t fitting = (plan.n_sums ? 768 : 256) * 1024 / most(bytes, 1);
@@ -161,12 +161,11 @@ struct Frame {
         for (int64_t b = 0; b < plan.n_buffers; b++) {
             const Buffer &buffer = plan.buffers[b];
             Place<S> place{nullptr, 0, 0, 0};
-            auto given = [](const Port &port) { return Place<S>{static_cast<S *>(port.data), port.time, port.row, 0}; };
             switch (buffer.source) {
                 case Source::stream:
-                case Source::earlier: place = given(job.streams[buffer.index]); break;
-                case Source::state: place = given(job.states[buffer.index]); break;
-                case Source::result: place = given(job.results[buffer.index]); break;
+                case Source::earlier:
+                case Source::state:
+                case Source::result: break;
                 case Source::chunk:
                     if (!arena.counts()) place = groups[buffer.index], place.data += buffer.update;
                     break;
@@ -181,9 +180,27 @@ struct Frame {
         for (int64_t s = 0; s < plan.n_sums; s++) heights += plan.sums[s].width ? 0 : plan.sums[s].height;
         totals = arena.take<double>(heights);
         strips = arena.take<S>(plan.strips * SUM_LINES);
+        Arena given(job.packed);
+        Arena &matrices = job.packed ? given : arena;
         for (int64_t p = 0; p < plan.n_packs; p++) {
-            S *memory = arena.take<S>(packed_size<S>(*plan.packs[p]));
+            char *memory = matrices.take<char>(packed_bytes<S>(*plan.packs[p], job.weights));
             if (!arena.counts()) packed[p] = memory;
+        }
+        if (!arena.counts()) place_ports();
+    }
+
+    // Buffers that stand in the memory of the call.
+    void place_ports() {
+        auto given = [](const Port &port) { return Place<S>{static_cast<S *>(port.data), port.time, port.row, 0}; };
+        for (int64_t b = 0; b < plan.n_buffers; b++) {
+            const Buffer &buffer = plan.buffers[b];
+            switch (buffer.source) {
+                case Source::stream:
+                case Source::earlier: places[b] = given(job.streams[buffer.index]); break;
+                case Source::state: places[b] = given(job.states[buffer.index]); break;
+                case Source::result: places[b] = given(job.results[buffer.index]); break;
+                default: break;
+            }
         }
     }
 

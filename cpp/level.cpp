@@ -32,12 +32,14 @@ namespace GW_LEVEL {
 
 #include "vectors.h"
 #include "products.h"
+#include "narrow.h"
 #include "frame.h"
 #include "pointwise.h"
 #include "native.h"
 #include "rows.h"
 #include "sums.h"
 #include "runner.h"
+#include "kept.h"
 
 // A thread's memory stands at the same place whoever counts: each takes its pieces from an arena of its own.
 template <typename S>
@@ -137,9 +139,26 @@ int run(const Job *jobs, void *const *memory, int64_t n_jobs, bool is_double) {
     return is_double ? run_jobs<double>(jobs, memory, n_jobs) : run_jobs<float>(jobs, memory, n_jobs);
 }
 
+int64_t packed_bytes(const Plan &plan, Weights weights, bool is_double) {
+    return is_double ? pack_all<double>(plan, weights, nullptr, nullptr) : pack_all<float>(plan, weights, nullptr, nullptr);
+}
+void pack(const Plan &plan, Weights weights, const Port *parameters, char *packed, bool is_double) {
+    if (is_double) pack_all<double>(plan, weights, parameters, packed);
+    else pack_all<float>(plan, weights, parameters, packed);
+}
+int64_t kept_bytes(const Job &job, bool is_double) {
+    return is_double ? kept_bytes_of<double>(job) : kept_bytes_of<float>(job);
+}
+void *keep(const Job &job, void *memory, bool is_double) {
+    return is_double ? keep_job<double>(job, memory) : keep_job<float>(job, memory);
+}
+int run_kept(void *kept, bool is_double) {
+    return is_double ? static_cast<Kept<double> *>(kept)->run() : static_cast<Kept<float> *>(kept)->run();
+}
+
 #define GW_TEXT_(x) #x
 #define GW_TEXT(x) GW_TEXT_(x)
-extern const Level level = {GW_TEXT(GW_LEVEL), vector_bytes, memory, run};
+extern const Level level = {GW_TEXT(GW_LEVEL), vector_bytes, memory, run, packed_bytes, pack, kept_bytes, keep, run_kept};
 
 }  // namespace GW_LEVEL
 }  // namespace gatewise

@@ -142,6 +142,9 @@ struct Port {
     int64_t time, row;  // strides in elements
 };
 
+// How the weights of packed matrices are stored: as the numbers that are computed with, or (of float) in fewer bits.
+enum class Weights : int64_t { full = 0, bf16 = 1, int8 = 2 };
+
 // A call of a plan. Time and row strides are those of the ports; units stand side by side.
 struct Job {
     const Plan *plan;
@@ -151,6 +154,8 @@ struct Job {
     const int64_t *lengths;  // of each sequence; null where all have T steps
     int64_t threads;
     bool by_units;  // threads share the units of all sequences, and not the sequences
+    Weights weights;
+    char *packed;   // packed matrices (aligned to 64 bytes); null where the call has to pack them
 };
 
 // One instruction-set level: the same source, compiled for it.
@@ -160,6 +165,12 @@ struct Level {
     int64_t (*memory)(const Job &job, bool is_double);  // bytes that `run` needs
     // Jobs run at the same time, each with its own threads and memory (aligned to 64 bytes).
     int (*run)(const Job *jobs, void *const *memory, int64_t n_jobs, bool is_double);
+    int64_t (*packed_bytes)(const Plan &plan, Weights weights, bool is_double);
+    void (*pack)(const Plan &plan, Weights weights, const Port *parameters, char *packed, bool is_double);
+    // A job that stays, to run again and again with other ports and steps, at most as many as it was made with.
+    int64_t (*kept_bytes)(const Job &job, bool is_double);
+    void *(*keep)(const Job &job, void *memory, bool is_double);  // null: no threads
+    int (*run_kept)(void *kept, bool is_double);
 };
 
 }  // namespace gatewise

@@ -23,10 +23,25 @@ struct Panels {
           count((width + units - 1) / units) {}
 };
 
+// Weights as they are computed with. How others are stored, and widened in a tile, says narrow.h.
 template <typename S>
-int64_t packed_size(const Pack &pack) {
-    Panels<S> panels(pack.n_outputs, pack.width);
-    return panels.count * pack.depth * pack.n_outputs * panels.units;
+struct Full {
+    typedef typename Vec<S>::type Words;
+    static constexpr int together = 1;     // steps of the depth whose weights one vector of a panel holds
+    static constexpr bool scaled = false;  // whether each unit's sum is multiplied with a number of its own
+    static GW_INLINE typename Vec<S>::type widened(Words words, int) { return words; }
+};
+
+// Bytes of a panel's weights for one factor, `vectors` side by side, and for all factors and outputs.
+template <typename Stored>
+int64_t factor_bytes(int64_t depth, int64_t vectors) {
+    return ((depth + Stored::together - 1) / Stored::together + Stored::scaled) * vectors * GW_BYTES;
+}
+template <typename S, typename Stored>
+int64_t panel_bytes(const Pack &pack) {
+    int64_t bytes = 0, vectors = pack.n_outputs * Panels<S>(pack.n_outputs, pack.width).side;
+    for (int64_t f = 0; f < pack.n_factors; f++) bytes += factor_bytes<Stored>(pack.factors[f].width, vectors);
+    return bytes;
 }
 
 template <typename S>
@@ -95,23 +110,29 @@ void pack_vector(const S *m, const Matrix &matrix, int64_t depth, int64_t width,
         for (int lane = 0; lane < L; lane++) to[k * to_row + lane] = lane < valid ? m[(unit + lane) * matrix.stride + k] : S(0);
 }
 
-// Panels [from, to) of a pack, group after group, [depth][output of the group][units].
 template <typename S>
-void pack_panels(const Pack &pack, const Port *parameters, S *packed, int64_t from, int64_t to) {
+void pack_vector(Full<S>, const S *m, const Matrix &matrix, int64_t depth, int64_t width, int64_t unit, char *to, int64_t row) {
+    pack_vector(m, matrix, depth, width, unit, reinterpret_cast<S *>(to), row * Vec<S>::lanes);
+}
+
+// Panels [from, to) of a pack, group after group, factor after factor, [depth][output of the group][units].
+template <typename S, typename Stored>
+void pack_panels(const Pack &pack, const Port *parameters, char *packed, int64_t from, int64_t to) {
     Panels<S> panels(pack.n_outputs, pack.width);
-    packed += from * pack.depth * pack.n_outputs * panels.units;
+    packed += from * panel_bytes<S, Stored>(pack);
     for (int64_t j = from; j < to; j++)
         for (int64_t g0 = 0; g0 < pack.n_outputs; g0 += GROUP) {
-            int64_t group = pack.n_outputs - g0 < GROUP ? pack.n_outputs - g0 : GROUP, row = group * panels.units;
+            const int64_t group = pack.n_outputs - g0 < GROUP ? pack.n_outputs - g0 : GROUP, row = group * panels.side;
             for (int64_t f = 0; f < pack.n_factors; f++) {
+                const int64_t depth = pack.factors[f].width;
                 for (int64_t g = 0; g < group; g++) {
                     const Matrix &matrix = pack.matrices[(g0 + g) * pack.n_factors + f];
                     const S *m = static_cast<const S *>(parameters[matrix.port].data) + matrix.offset;
                     for (int s = 0; s < panels.side; s++)
-                        pack_vector(m, matrix, pack.factors[f].width, pack.width, j * panels.units + s * panels.lanes,
-                                    packed + g * panels.units + s * panels.lanes, row);
+                        pack_vector(Stored{}, m, matrix, depth, pack.width, j * panels.units + s * panels.lanes,
+                                    packed + (g * panels.side + s) * GW_BYTES, row);
                 }
-                packed += pack.factors[f].width * row;
+                packed += factor_bytes<Stored>(depth, row);
             }
         }
 }
@@ -127,54 +148,63 @@ struct Multiplied {
     S *outs[TILE_ROWS];           // of each row where results go
     int64_t places[GROUP];        // of each vector of a panel, from there
     int64_t panel_out;            // distance of two panels, in both
-    const S *coming;              // a part of the panel that comes next
+    const char *coming;           // a part of the panel that comes next
 };
 
-// out[p][r][v] = start[p][r][v] + sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum does not depend
-// on the shape of the tile: results are the same bits however rows and panels are put together.
-template <typename S, int MR, int NV, int NP>
+// out[p][r][v] = start[p][r][v] + sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum
+// does not depend on the shape of the tile: results are the same bits however rows and panels are put together. Where
+// weights are scaled, each factor has a sum of its own, which is scaled and added to what came before.
+template <typename S, typename Stored, int MR, int NV, int NP>
 struct Tile {
-    static __attribute__((noinline)) void run(const Multiplied<S> &m, const S *panel, int64_t panel_size) {
-        constexpr int L = Vec<S>::lanes;
-        typename Vec<S>::type acc[NP][MR][NV];
+    typedef typename Vec<S>::type V;
+    typedef V Acc[NP][MR][NV];
+    static constexpr int L = Vec<S>::lanes, T = Stored::together;
+
+    static GW_INLINE void clear(Acc &acc) {
 #pragma GCC unroll 2
         for (int p = 0; p < NP; p++)
 #pragma GCC unroll 6
             for (int r = 0; r < MR; r++)
 #pragma GCC unroll 4
-                for (int v = 0; v < NV; v++) acc[p][r][v] = typename Vec<S>::type{};
-        if (m.starts[0])
+                for (int v = 0; v < NV; v++) acc[p][r][v] = V{};
+    }
+
+    static GW_INLINE void begin(const Multiplied<S> &m, Acc &acc) {
+        clear(acc);
+        if (!m.starts[0]) return;
 #pragma GCC unroll 4
-            for (int v = 0; v < NV; v++)
-                if (m.start_places[v] >= 0)
+        for (int v = 0; v < NV; v++)
+            if (m.start_places[v] >= 0)
 #pragma GCC unroll 2
-                    for (int p = 0; p < NP; p++)
+                for (int p = 0; p < NP; p++)
 #pragma GCC unroll 6
-                        for (int r = 0; r < MR; r++)
-                            acc[p][r][v] = load(m.starts[r] + p * m.panel_out + m.start_places[v]);
-        const S *coming = m.coming;
-        for (int64_t f = 0; f < m.n_factors; f++) {
-            const S *a[MR];
-#pragma GCC unroll 6
-            for (int r = 0; r < MR; r++) a[r] = m.rows[f][r];
-            const int64_t depth = m.depths[f];
-            for (int64_t k = 0; k < depth; k++, panel += NV * L, coming += 64 / sizeof(S)) {
-                // Matrices may be larger than the second cache: what comes next is fetched while this is multiplied.
-                __builtin_prefetch(coming, 0, 2);
+                    for (int r = 0; r < MR; r++) acc[p][r][v] = load(m.starts[r] + p * m.panel_out + m.start_places[v]);
+    }
+
+    // Weights that one vector holds for `count` steps of the depth, of which `a` is the first.
+    static GW_INLINE void add(Acc &acc, const S *const (&a)[MR], int64_t k, int count, const char *panel, int64_t panel_size) {
 #pragma GCC unroll 2
-                for (int p = 0; p < NP; p++) {
-                    typename Vec<S>::type u[NV];
+        for (int p = 0; p < NP; p++) {
+            typename Stored::Words words[NV];
 #pragma GCC unroll 4
-                    for (int v = 0; v < NV; v++) u[v] = load(panel + p * panel_size + v * L);
+            for (int v = 0; v < NV; v++) __builtin_memcpy(&words[v], panel + p * panel_size + v * GW_BYTES, GW_BYTES);
+#pragma GCC unroll 4
+            for (int j = 0; j < T; j++) {
+                if (j == count) break;
+                V u[NV];
+#pragma GCC unroll 4
+                for (int v = 0; v < NV; v++) u[v] = Stored::widened(words[v], j);
 #pragma GCC unroll 6
-                    for (int r = 0; r < MR; r++) {
-                        typename Vec<S>::type x = splat(a[r][k]);
+                for (int r = 0; r < MR; r++) {
+                    V x = splat(a[r][k + j]);
 #pragma GCC unroll 4
-                        for (int v = 0; v < NV; v++) acc[p][r][v] += x * u[v];
-                    }
+                    for (int v = 0; v < NV; v++) acc[p][r][v] += x * u[v];
                 }
             }
         }
+    }
+
+    static GW_INLINE void store_all(const Multiplied<S> &m, const Acc &acc) {
 #pragma GCC unroll 2
         for (int p = 0; p < NP; p++)
 #pragma GCC unroll 6
@@ -182,34 +212,82 @@ struct Tile {
 #pragma GCC unroll 4
                 for (int v = 0; v < NV; v++) store(m.outs[r] + p * m.panel_out + m.places[v], acc[p][r][v]);
     }
+
+    // Stores what came before, and the sums times the numbers of their units.
+    static GW_INLINE void scale(const Multiplied<S> &m, Acc &acc, bool first, const char *numbers, int64_t panel_size) {
+        Acc before;
+        if (first) begin(m, before);
+#pragma GCC unroll 2
+        for (int p = 0; p < NP; p++)
+#pragma GCC unroll 4
+            for (int v = 0; v < NV; v++) {
+                const V number = load(reinterpret_cast<const S *>(numbers + p * panel_size) + v * L);
+#pragma GCC unroll 6
+                for (int r = 0; r < MR; r++) {
+                    S *out = m.outs[r] + p * m.panel_out + m.places[v];
+                    store(out, (first ? before[p][r][v] : load(out)) + acc[p][r][v] * number);
+                    acc[p][r][v] = V{};
+                }
+            }
+    }
+
+    static __attribute__((noinline)) void run(const Multiplied<S> &m, const char *panel, int64_t panel_size) {
+        Acc acc;
+        if constexpr (Stored::scaled) clear(acc);
+        else begin(m, acc);
+        const char *coming = m.coming;
+        for (int64_t f = 0; f < m.n_factors; f++) {
+            const S *a[MR];
+#pragma GCC unroll 6
+            for (int r = 0; r < MR; r++) a[r] = m.rows[f][r];
+            const int64_t depth = m.depths[f];
+            int64_t k = 0;
+            for (; k + T <= depth; k += T, panel += NV * GW_BYTES, coming += 64) {
+                // Matrices may be larger than the second cache: what comes next is fetched while this is multiplied.
+                __builtin_prefetch(coming, 0, 2);
+                add(acc, a, k, T, panel, panel_size);
+            }
+            if (T > 1 && k < depth) {
+                add(acc, a, k, int(depth - k), panel, panel_size);
+                panel += NV * GW_BYTES;
+            }
+            if constexpr (Stored::scaled) {
+                scale(m, acc, f == 0, panel, panel_size);
+                panel += NV * GW_BYTES;
+            }
+        }
+        if constexpr (!Stored::scaled) store_all(m, acc);
+    }
 };
 
 template <typename S>
-using TileFunction = void (*)(const Multiplied<S> &, const S *, int64_t);
+using TileFunction = void (*)(const Multiplied<S> &, const char *, int64_t);
 
 // Two panels at once where one would leave registers, and the units that multiply, idle.
 constexpr int PAIR_ROWS = TILE_ROWS / 2;
 
-template <typename S, int NV>
+template <typename S, typename Stored, int NV>
 TileFunction<S> tile_of(int rows, bool pair) {
-    static const TileFunction<S> one[] = {nullptr, Tile<S, 1, NV, 1>::run, Tile<S, 2, NV, 1>::run, Tile<S, 3, NV, 1>::run,
+    static const TileFunction<S> one[] = {nullptr, Tile<S, Stored, 1, NV, 1>::run, Tile<S, Stored, 2, NV, 1>::run,
+                                          Tile<S, Stored, 3, NV, 1>::run,
 #if GW_BYTES == 64
-                                          Tile<S, 4, NV, 1>::run, Tile<S, 5, NV, 1>::run, Tile<S, 6, NV, 1>::run
+                                          Tile<S, Stored, 4, NV, 1>::run, Tile<S, Stored, 5, NV, 1>::run,
+                                          Tile<S, Stored, 6, NV, 1>::run
 #endif
     };
-    static const TileFunction<S> two[] = {nullptr, Tile<S, 1, NV, 2>::run,
+    static const TileFunction<S> two[] = {nullptr, Tile<S, Stored, 1, NV, 2>::run,
 #if GW_BYTES == 64
-                                          Tile<S, 2, NV, 2>::run, Tile<S, 3, NV, 2>::run
+                                          Tile<S, Stored, 2, NV, 2>::run, Tile<S, Stored, 3, NV, 2>::run
 #endif
     };
     return pair ? two[rows] : one[rows];
 }
-template <typename S>
+template <typename S, typename Stored>
 TileFunction<S> tile_of(int rows, int vectors, bool pair) {
     switch (vectors) {
-        case 1: return tile_of<S, 1>(rows, pair);
-        case 2: return tile_of<S, 2>(rows, pair);
-        case 3: return tile_of<S, 3>(rows, pair);
-        default: return tile_of<S, 4>(rows, pair);
+        case 1: return tile_of<S, Stored, 1>(rows, pair);
+        case 2: return tile_of<S, Stored, 2>(rows, pair);
+        case 3: return tile_of<S, Stored, 3>(rows, pair);
+        default: return tile_of<S, Stored, 4>(rows, pair);
     }
 }

@@ -9,6 +9,7 @@ class Runner {
     const Plan &plan;
     const int64_t id, threads;
     bool failed = false;
+    bool back = false;  // blocks of units in falling order: what was read last may still be in a cache
 
     S *registers, *products;
     Span<S> *table, *edges[3];  // where buffers stand at this turn, and for sequences that begin or end with it
@@ -33,18 +34,28 @@ class Runner {
     }
 
     void run() {
+        begin();
+        go();
+    }
+
+    // What does not depend on the values that change over time.
+    void begin() {
         if (threads > 1 && !job.by_units) frame.order(mine, id, threads);
-        for (int64_t p = 0; p < plan.n_packs; p++) {
+        for (int64_t p = 0; p < plan.n_packs && !job.packed; p++) {
             Panels<S> panels(plan.packs[p]->n_outputs, plan.packs[p]->width);
-            pack_panels(*plan.packs[p], job.parameters, frame.packed[p], panels.count * id / threads,
-                        panels.count * (id + 1) / threads);
+            pack_panels<S>(*plan.packs[p], job.weights, job.parameters, frame.packed[p], panels.count * id / threads,
+                           panels.count * (id + 1) / threads);
         }
-        if (plan.n_sums) sums.clear(id, threads);
         wait();
         if (plan.once.n_stages) {
             if (id == 0) run_once();
             wait();
         }
+    }
+
+    // All time steps.
+    void go() {
+        if (plan.n_sums) sums.clear(id, threads);
         for (int64_t b = 0; b < plan.n_buffers; b++) {
             const Place<S> &place = frame.places[b];
             table[b] = {place.data, place.row, plan.buffers[b].unit};
@@ -55,7 +66,7 @@ class Runner {
             int64_t to = Frame<S>::least(from + frame.chunk, job.steps);
             around(plan.before, from, to);
             if (job.by_units) wait();
-            for (int64_t turn = from; turn < to; turn++) run_turn(turn);
+            for (int64_t turn = from; turn < to; turn++, back = !back) run_turn(turn);
             if (job.by_units) wait();
             around(plan.after, from, to);
             if (shared) wait();
@@ -254,7 +265,7 @@ class Runner {
     void multiply(const Pack &pack, const Program *program, const Lines &lines, int64_t from, int64_t to, int64_t part,
                   int64_t parts) {
         const Panels<S> panels(pack.n_outputs, pack.width);
-        const int64_t panel_size = pack.depth * pack.n_outputs * panels.units;
+        const int64_t panel_size = group_bytes<S>(pack, job.weights, pack.n_outputs * panels.side);
         const int64_t first = panels.count * part / parts, last = panels.count * (part + 1) / parts;
         if (first == last) return;
         // Few lines: several panels share a block, so that a program's instructions work on as much as they can.
@@ -264,17 +275,21 @@ class Runner {
         multiplied.n_factors = pack.n_factors;
         for (int64_t f = 0; f < pack.n_factors; f++) multiplied.depths[f] = pack.factors[f].width;
         multiplied.panel_out = int64_t(panels.side) * L;
-        for (int64_t j = first; j < last; j += together) {
+        const int64_t blocks = (last - first + together - 1) / together;
+        const int64_t fetched = group_bytes<S>(pack, job.weights, 1) / GW_BYTES * 64;
+        const auto order = [=](int64_t n) { return back ? blocks - 1 - n : n; };
+        for (int64_t n = 0; n < blocks; n++) {
+            const int64_t j = first + order(n) * together;
             const int64_t count = Frame<S>::least(together, last - j), unit = j * panels.units;
             const int side = int(panels.side * count);  // vectors of an output in the block's lines
             const bool straight = goes_straight && (j + count) * panels.units <= pack.width;
             for (int64_t line = from; line < to; line += block_lines) {
                 const int64_t here = Frame<S>::least(block_lines, to - line);
-                const S *matrix = frame.packed[pack.number] + j * panel_size;
+                const char *matrix = frame.packed[pack.number] + j * panel_size;
                 // What a later block of lines does not fetch any more is the part after what an earlier one has.
-                const S *next = (j + count < last ? matrix + count * panel_size : frame.packed[pack.number] + first * panel_size) +
-                                (line - from + TILE_ROWS - 1) / TILE_ROWS * pack.depth * (64 / int64_t(sizeof(S)));
-                block(pack, lines, matrix, panel_size, count, panels, line, here, unit, straight, next);
+                const char *next = frame.packed[pack.number] + (n + 1 < blocks ? first + order(n + 1) * together : j) * panel_size +
+                                   (line - from + TILE_ROWS - 1) / TILE_ROWS * fetched;
+                block(pack, lines, matrix, panel_size, count, panels, line, here, unit, straight, next, fetched);
                 if (straight) continue;
                 for (int64_t o = 0; o < pack.n_outputs; o++)
                     if (pack.outputs[o] >= 0)
@@ -302,8 +317,9 @@ class Runner {
 
     // The products of a block: of `count` panels and `here` lines.
     template <typename Lines>
-    void block(const Pack &pack, const Lines &lines, const S *matrix, int64_t panel_size, int64_t count,
-               const Panels<S> &panels, int64_t line, int64_t here, int64_t unit, bool straight, const S *next) {
+    void block(const Pack &pack, const Lines &lines, const char *matrix, int64_t panel_size, int64_t count,
+               const Panels<S> &panels, int64_t line, int64_t here, int64_t unit, bool straight, const char *next,
+               int64_t fetched) {
         const int64_t tiles = (here + TILE_ROWS - 1) / TILE_ROWS;
         int64_t start = -1;  // the first of the buffers to which products are added
         for (int64_t o = 0; o < pack.n_outputs; o++)
@@ -324,9 +340,9 @@ class Runner {
                 auto at = lines.at(pack.outputs[0]);
                 for (int64_t r = 0; r < rows; r++) multiplied.outs[r] = at(line + top + r) + unit;
             }
-            // One line of memory for each k: the tiles of a block fetch the panel after it between them.
-            multiplied.coming = next + q * pack.depth * (64 / int64_t(sizeof(S)));
-            const S *panel = matrix;
+            // One line of memory for each vector of an output: the tiles of a block fetch the panel after it between them.
+            multiplied.coming = next + q * fetched;
+            const char *panel = matrix;
             for (int64_t g0 = 0; g0 < pack.n_outputs; g0 += GROUP) {
                 const int64_t group = Frame<S>::least(GROUP, pack.n_outputs - g0);
                 const int vectors = int(group) * panels.side;
@@ -339,19 +355,17 @@ class Runner {
                 if (!straight)
                     for (int64_t r = 0; r < rows; r++)
                         multiplied.outs[r] = products + g0 * BLOCK * L + (top + r) * count * multiplied.panel_out;
-                int64_t p = 0;
-                if (rows <= PAIR_ROWS)
-                    for (; p + 2 <= count; p += 2) {
-                        tile_of<S>(int(rows), vectors, true)(multiplied, panel + p * panel_size, panel_size);
-                        ahead(rows, 2);
-                    }
-                for (; p < count; p++) {
-                    tile_of<S>(int(rows), vectors, false)(multiplied, panel + p * panel_size, panel_size);
-                    ahead(rows, 1);
+                const int64_t pair = rows <= PAIR_ROWS ? 2 : 1, n_pairs = (count + pair - 1) / pair;
+                int64_t at = 0;
+                for (int64_t n = 0; n < n_pairs; n++) {
+                    const int64_t p = (back ? n_pairs - 1 - n : n) * pair;
+                    ahead(rows, p - at);
+                    at = p;
+                    tile_of<S>(int(rows), vectors, pair == 2 && p + 2 <= count, job.weights)(multiplied, panel + p * panel_size, panel_size);
                 }
                 // Back to the first panel, for the outputs that follow.
-                if (g0 + GROUP < pack.n_outputs) ahead(rows, -count);
-                panel += pack.depth * group * panels.units;
+                if (g0 + GROUP < pack.n_outputs) ahead(rows, -at);
+                panel += group_bytes<S>(pack, job.weights, vectors);
             }
         }
     }

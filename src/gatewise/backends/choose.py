@@ -16,6 +16,7 @@ BACKENDS: Mapping[str, Callable[[Call], str | None]] = MappingProxyType(
 )
 # Where a backend that could run a call leaves it to the next one that can, since that was measured to be faster.
 YIELDS: Mapping[str, Callable[[Call], str | None]] = MappingProxyType({"cpu": cpu.slower_than_torch})
+STREAMING = ("cpu", "reference")  # those that run streams
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,15 @@ def check_backend(name: object) -> str:
 
 
 @lru_cache(maxsize=1024)
-def choose(requested: str, call: Call) -> Choice:
+def choose(requested: str, call: Call, streaming: bool = False) -> Choice:
     """The backend for a call: the one asked for by name, or for "auto" the first that can run it.
 
     Pure, and remembered for each signature.
+
+    Args:
+        requested: a backend's name, or "auto".
+        call: what is asked for.
+        streaming: one step after the other, by an object that keeps the states.
 
     Raises:
         ConfigurationError: no such backend; the one asked for cannot run the call (the message says why); or none can.
@@ -83,7 +89,12 @@ def choose(requested: str, call: Call) -> Choice:
       reference: could run the call; it comes later in the order of "auto"
     """
     check_backend(requested)
-    reasons = tuple((name, supports(call)) for name, supports in BACKENDS.items())
+    if streaming and requested not in ("auto", *STREAMING):
+        raise ConfigurationError(
+            f'backend="{requested}" runs no streams: give stream(backend=...) "auto" or one of {", ".join(STREAMING)}'
+        )
+    names = STREAMING if streaming else tuple(BACKENDS)
+    reasons = tuple((name, BACKENDS[name](call)) for name in names)
     able = [name for name, reason in reasons if reason is None]
     if requested == "auto":
         if not able:

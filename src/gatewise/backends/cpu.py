@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,12 +39,15 @@ def _load() -> ModuleType | None:
         module.level()
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
+    module.know(Tensor, torch.nn.Parameter)
     return module
 
 
 core = _load()
 
 DTYPES = (torch.float32, torch.float64)
+# How weights may be stored in packed matrices, with the core's number for it; None as they are computed with.
+WEIGHTS: dict[str | None, int] = {None: 0, "bf16": 1, "int8": 2}
 # Below this many multiplications a second thread costs more than it brings: measured on 2 cores.
 WORTH_A_THREAD = 400_000
 # Threads share the units of all sequences, and not the sequences, where there are few of those, or where the loop's
@@ -59,6 +63,8 @@ def supports(call: Call) -> str | None:
         return f"the compiled core runs on CPUs, not on {call.device}"
     if call.dtype not in DTYPES:
         return f"the compiled core computes in float32 and float64, not in {str(call.dtype).removeprefix('torch.')}"
+    if call.weights is not None and call.dtype != torch.float32:
+        return f"weights stored as {call.weights} are computed with in float32 only"
     return None
 
 
@@ -166,6 +172,7 @@ def execute_plans(
     backwards: Sequence[bool],
     shape: tuple[int, int],
     lengths: Sequence[int] = (),
+    packed: Sequence[Any] = (),
 ) -> None:
     """Run one plan, or two at the same time, with as many of torch's threads as the work is worth.
 
@@ -175,15 +182,39 @@ def execute_plans(
         backwards: of each plan whether it runs from the last time step to the first.
         shape: T and B.
         lengths: of each sequence; by default T.
+        packed: of each plan its packed matrices; by default they are packed for this call.
     """
     assert core is not None
     steps, batch = shape
+    threads, by_units = shares(plans, batch, sum(lengths) if lengths else steps * batch)
+    core.run([made.core for made in plans], ports, backwards, steps, batch, lengths, threads, by_units, packed)
+
+
+def shares(plans: Sequence[Plan], batch: int, lines: int) -> tuple[int, bool]:
+    """How many threads some work is worth, and whether they share the units of all sequences, and not the sequences.
+
+    Args:
+        plans: which run at the same time.
+        batch: B.
+        lines: sequences at a time step.
+    """
     first = plans[0]
-    work = first.work * len(plans) * (sum(lengths) if lengths else steps * batch)
+    work = first.work * len(plans) * lines
     threads = min(torch.get_num_threads(), max(1, work // WORTH_A_THREAD))
     each = threads // len(plans)
-    by_units = each > 1 and (batch < max(FEW_SEQUENCES, 2 * each) or first.inner > MANY_WEIGHTS)
-    core.run([made.core for made in plans], ports, backwards, steps, batch, lengths, threads, by_units)
+    return threads, each > 1 and (batch < max(FEW_SEQUENCES, 2 * each) or first.inner > MANY_WEIGHTS)
+
+
+def packed(made: Plan, stored: Sequence[Tensor], weights: str | None) -> Any:
+    """A plan's matrices, packed once for many calls: the core's object.
+
+    Args:
+        made: the plan.
+        stored: the tensors of its parameters' ports, contiguous.
+        weights: how they are stored; see `WEIGHTS`.
+    """
+    assert core is not None
+    return core.Packed(made.core, [tensor.data_ptr() for tensor in stored[: made.parameters]], WEIGHTS[weights])
 
 
 def unit_stride(tensor: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from gatewise.backends.plan import Places, Plan, plan
 from gatewise.backends.scan import Prepared
 from gatewise.equations.expr import Expr, intern
 from gatewise.equations.program import Program
+from gatewise.errors import ConfigurationError
 
 # From tensors as `LayerScan` takes them to what it gives, in torch operations that can be differentiated again.
 Again = Callable[[Sequence[Tensor | None]], tuple[Tensor, ...]]
@@ -39,6 +40,7 @@ class Scans:
         stored: how many stored tensors a direction has.
         directions: D.
         initial: for each state its value before the first step where none is given, None where that is learned.
+        weights: in how few bits matrices are stored; then there is no backward, and they are packed once.
     """
 
     prepared: Prepared
@@ -47,6 +49,7 @@ class Scans:
     stored: int
     directions: int
     initial: tuple[float | None, ...]
+    weights: str | None = None
     known: dict[object, Any] = field(default_factory=dict)  # calls that were made ready
 
     @cached_property
@@ -121,6 +124,8 @@ def run_layer(scans: Scans, lengths: Sequence[int], tensors: Sequence[Tensor | N
         `[D, B, w]` after the last step.
     """
     if torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors):
+        if scans.weights is not None:
+            refuse_training(scans.weights, tensors)
         found: Any = LayerScan.apply(scans, lengths, again, *tensors)
         return found
     return _forward(scans, lengths, tensors, training=False)[0]
@@ -205,8 +210,39 @@ def _forward(
         for address, width in zip(ends, scans.state_widths, strict=True):
             found += (address + direction * batch * width * itemsize, width)
         ports.append(found)
-    cpu.execute_plans([made] * directions, ports, _FORWARD[directions], (steps, batch), lengths)
+    packed: Sequence[Any] = ()
+    if scans.weights is not None:
+        sides = [tensors[k * each + inputs : k * each + inputs + made.parameters] for k in range(directions)]
+        packed = [_packed(scans, made, k, side) for k, side in enumerate(sides)]
+    cpu.execute_plans([made] * directions, ports, _FORWARD[directions], (steps, batch), lengths, packed)
     return [*outputs, *final], kept
+
+
+def _packed(scans: Scans, made: Plan, direction: int, tensors: Sequence[Tensor | None]) -> Any:
+    """One direction's packed matrices: those of the last call, unless its tensors have changed since."""
+    weights = [tensor for tensor in tensors if tensor is not None]
+    if any(tensor.is_inference() for tensor in weights):  # nobody counts what is written to them
+        return cpu.packed(made, weights, scans.weights)
+    state = [(tensor.data_ptr(), tensor._version) for tensor in weights]
+    before = scans.known.get(("packed", direction))
+    if before is not None and before[0] == state and all(a is b for a, b in zip(before[1], weights, strict=True)):
+        return before[2]
+    packed = cpu.packed(made, weights, scans.weights)
+    scans.known["packed", direction] = (state, weights, packed)
+    return packed
+
+
+def refuse_training(weights: str, tensors: Sequence[Tensor | None]) -> None:
+    """Fail if any of these tensors takes a gradient.
+
+    Raises:
+        ConfigurationError: one does.
+    """
+    if any(tensor is not None and tensor.requires_grad for tensor in tensors):
+        raise ConfigurationError(
+            f"a layer whose weights are stored as {weights} is for inference, and something given to it takes a "
+            "gradient: call it under torch.no_grad(), or train the layer that it was made from"
+        )
 
 
 # Whether each direction runs from the last time step to the first.

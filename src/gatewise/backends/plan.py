@@ -75,9 +75,15 @@ class _Writer:
     """Numbers buffers and writes the phases down."""
 
     def __init__(
-        self, schedule: Schedule, sizes: Mapping[str, int], places: Places, earlier: Mapping[Expr, tuple[Expr, Expr]]
+        self,
+        schedule: Schedule,
+        sizes: Mapping[str, int],
+        places: Places,
+        earlier: Mapping[Expr, tuple[Expr, Expr]],
+        stepwise: bool = False,
     ) -> None:
         self.schedule = schedule
+        self.stepwise = stepwise
         self.sizes = sizes
         self.places = dict(places)
         self.earlier = earlier
@@ -89,6 +95,7 @@ class _Writer:
         self.groups: list[int] = []  # widths of the vectors of which chunk buffers are parts
         self.spelled: dict[Expr, Spelling] = {}
         self.starts: dict[Expr, Expr] = {}  # products that are added to others, made before the loop
+        self.fronts: dict[Expr, Expr] = {}  # products that are added to others, made by the same sum
         self.programs: list[tuple[str, Listing]] = []
         self.work = 0
         self.inner = 0
@@ -166,6 +173,8 @@ class _Writer:
 
     def operands(self, node: Expr) -> tuple[Expr, ...]:
         """What a node is computed from."""
+        if node in self.fronts:
+            return (*self.fronts[node].args, *node.args)
         return self.spelled[node][1] if node in self.spelled else node.args
 
     def _move(self) -> None:
@@ -200,7 +209,8 @@ class _Writer:
     def _fold(self) -> None:
         """Products to which others are added, made before the loop: those are where the sums begin.
 
-        `(W x + b) + U h` becomes `(W x + U h) + b`, whose first sum is one loop over both vectors.
+        `(W x + b) + U h` becomes `(W x + U h) + b`, whose first sum is one loop over both vectors. Where every call has
+        one step, nothing is gained by making `W x` first: both matrices are packed together. The bits are the same.
         """
         loop = self.phases["loop"]
         ahead = {node: pack for s in self.phases["before"] if s.kind == "matmul" for pack in s.packs for node in pack}
@@ -241,16 +251,15 @@ class _Writer:
                 if len(packs) != 1 or any(first.width != product.width for product, (_, first, _, _) in found.items()):
                     continue
                 for product, (total, first, rest, other) in found.items():
-                    self.starts[product] = first
+                    if self.stepwise:
+                        self.fronts[product] = first
+                    else:
+                        self.starts[product] = first
                     self.spelled[total] = ("detach", (product,)) if rest is None else ("add", (product, rest))
                     if other is not None:
                         gone.add(other)
-        self.phases["loop"] = [
-            replace(stage, nodes=tuple(node for node in stage.nodes if node not in gone))
-            if gone & {*stage.nodes}
-            else stage
-            for stage in loop
-        ]
+        self.phases["loop"] = _without(gone, loop)
+        self.phases["before"] = _without(set(self.fronts.values()), self.phases["before"])
 
     # ------------------------------------------------------------------------------------------------------ buffers
 
@@ -393,11 +402,10 @@ class _Writer:
             elif stage.kind == "row":
                 found += [listing for nodes in stage.packs for listing in self.rows(nodes)]
             else:
-                packs = [
-                    tuple(node for node in nodes if node.width == width)
-                    for nodes in stage.packs
-                    for width in dict.fromkeys(node.width for node in nodes)
-                ]
+                kinds: dict[object, list[Expr]] = {}
+                for node in stage.nodes:
+                    kinds.setdefault((node.width, node.op, self.operands(node)), []).append(node)
+                packs = [tuple(nodes) for nodes in kinds.values()]
                 codes = self.codes(following) if following is not None and following.kind == "pointwise" else {}
                 fused = max((pack for pack in packs if pack[0].width in codes), key=len, default=None)
                 found += [[PACK, *self.pack(pack, set(pack), name)] for pack in packs if pack is not fused]
@@ -437,14 +445,13 @@ class _Writer:
     def pack(self, nodes: tuple[Expr, ...], stored: set[Expr], phase: str) -> list[int]:
         """Products of one operand: the matrices, and which products are stored."""
         width = self.width(nodes[0])
-        depths = [self.width(operand) for operand in nodes[0].args]
+        operands = self.operands(nodes[0])
+        depths = [self.width(operand) for operand in operands]
         work = width * sum(depths) * len(nodes)
         self.work += work
         self.inner += work if phase == "loop" else 0
         factors = [
-            value
-            for operand, depth in zip(nodes[0].args, depths, strict=True)
-            for value in (self.operand(operand), depth)
+            value for operand, depth in zip(operands, depths, strict=True) for value in (self.operand(operand), depth)
         ]
         fresh = [node for node in nodes if node in stored and node not in self.number and node not in self.direct]
         together = [node for node in fresh if self._outlives(node, self.home[node])]
@@ -455,7 +462,8 @@ class _Writer:
         matrices: list[int] = []
         for node in nodes:
             transposed = int(node.op == "matmul_t")
-            for name, depth in zip(weights(node), depths, strict=True):
+            names = (*weights(self.fronts[node]), *weights(node)) if node in self.fronts else weights(node)
+            for name, depth in zip(names, depths, strict=True):
                 ((port, row),) = self.places[name]
                 columns = width if transposed else depth
                 matrices += [port, row * columns, columns, transposed]
@@ -523,6 +531,12 @@ class _Writer:
         return found
 
 
+def _without(nodes: set[Expr], stages: Sequence[Stage]) -> list[Stage]:
+    """Stages without some nodes."""
+    kept = [replace(stage, nodes=tuple(node for node in stage.nodes if node not in nodes)) for stage in stages]
+    return [new if len(new.nodes) < len(old.nodes) else old for new, old in zip(kept, stages, strict=True) if new.nodes]
+
+
 def without_sums(schedule: Schedule) -> Schedule:
     """The schedule with what its sums read among the results."""
     factors = [factor for term in schedule.sums for factor in term.factors if factor not in schedule.results]
@@ -547,6 +561,7 @@ def plan(
     double: bool,
     places: Places,
     earlier: tuple[tuple[Expr, tuple[Expr, Expr]], ...] = (),
+    stepwise: bool = False,
 ) -> Plan:
     """Number a schedule's buffers and write its phases down as whole numbers; remembered.
 
@@ -558,8 +573,9 @@ def plan(
         places: where parameters stand in the tensors that are given.
         earlier: leaves of the forward's states, as values before the steps, that are found from the values after them:
             for each leaf that expression, and the one that stands for the values before the first step.
+        stepwise: for calls of one step.
     """
-    writer = _Writer(schedule, dict(sizes), places, dict(earlier))
+    writer = _Writer(schedule, dict(sizes), places, dict(earlier), stepwise)
     writer.carry()
     phases = writer.written()
     phases["loop"] += [*writer.copies(), *writer.holds()]

@@ -123,6 +123,7 @@ def compiled(
     sizes: Mapping[str, int],
     directions: int,
     unpacked: bool,
+    weights: str | None = None,
 ) -> Compiled:
     """What a layer needs to call the core.
 
@@ -134,6 +135,7 @@ def compiled(
         sizes: what symbolic widths stand for.
         directions: D.
         unpacked: parameters come by the names of the equations, and not as they are stored.
+        weights: in how few bits the core stores matrices; see `gatewise.backends.cpu.WEIGHTS`.
     """
     if unpacked:
         stored, places = tuple(prepared.parameters), own_places(prepared.parameters)
@@ -142,7 +144,7 @@ def compiled(
         stored = (*layout.shapes, *extra)
         places = _places(prepared.parameters, layout, stored)
     initial = tuple(None if value == "learned" else float(value) for value in step.initial.values())
-    scans = Scans(prepared, tuple(sorted(sizes.items())), places, len(stored), directions, initial)
+    scans = Scans(prepared, tuple(sorted(sizes.items())), places, len(stored), directions, initial, weights)
 
     def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if unpacked:

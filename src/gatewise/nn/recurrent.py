@@ -5,7 +5,7 @@ Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, D di
 
 from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -198,16 +198,13 @@ class Recurrent(RecurrentCore):
         """Cells and sizes."""
         cells = self.cells[0] if len(set(self.cells)) == 1 else list(self.cells)
         return f"{cells!r}, {self.input_size}, {self.hidden_size}, num_layers={self.num_layers}" + (
-            ", bidirectional=True" if self.bidirectional else ""
+            (", bidirectional=True" if self.bidirectional else "")
+            + (f", weight_storage={self.weight_storage!r}" if self.weight_storage else "")
         )
 
     def _further(self, inputs: Mapping[str, Tensor], sequences: Sequences) -> dict[str, Tensor]:
         """The cells' further inputs `[T, B, w]`, checked."""
-        declared: dict[str, int] = {}
-        for step, sizes in zip(self._steps, self._sizes, strict=True):
-            for name, leaf in step.inputs.items():
-                if name != "x":
-                    declared.setdefault(name, sizes[leaf.width] if leaf.width is not None else 1)
+        declared = self._further_widths
         for name in inputs:
             if name not in declared:
                 raise DataError(f'no cell of {self} has an input "{name}"; there is: {", ".join(declared) or "only x"}')
@@ -264,6 +261,15 @@ class Recurrent(RecurrentCore):
                 parts = {name: given[name][direction] for name in step.states}
                 found.append({name: part.unsqueeze(0) if sequences.unbatched else part for name, part in parts.items()})
         return found
+
+    def _taken(self, states: Any, x: Tensor) -> Scans:
+        found = self._scans(states, Sequences(x, None, None, x.shape[0], x.shape[1]))
+        if found is None:
+            raise DataError(f"expected states of {self}, got None; reset() begins anew")
+        return found
+
+    def _handed_on(self, states: Scans) -> States:
+        return [{name: value.unsqueeze(0) for name, value in layer.items()} for layer in states]
 
     def _handed(self, layers: States, sequences: Sequences, everything: bool) -> States:
         """States as they are given out: layer by layer, without B for one sequence."""

@@ -318,6 +318,16 @@ class TorchForm(RecurrentCore):
             states = tuple(state.squeeze(batch) for state in states)
         return states[0] if len(states) == 1 else states
 
+    def _taken(self, states: Any, x: Tensor) -> States:
+        stacked = self._stacked(states, Sequences(x, None, None, x.shape[0], x.shape[1]))
+        if stacked is None:
+            raise DataError(f"expected states of {self}, got None; reset() begins anew")
+        return self._apart(stacked)
+
+    def _handed_on(self, states: States) -> Any:
+        stacked = tuple(torch.stack([layer[name] for layer in states]) for name in self._steps[0].states)
+        return stacked[0] if len(stacked) == 1 else stacked
+
     def _flatten(self, mode: int) -> None:
         """Lay the parameters out as one block for cuDNN, whose number of the kind of layer is `mode`."""
         weights = [value for number in range(len(self.scans)) for value in self._weights(number)]
@@ -361,6 +371,7 @@ class TorchForm(RecurrentCore):
             "forget_bias": (self.forget_bias, None),
             "expected_lag": (self.expected_lag, None),
             "backend": (self.backend, "auto"),
+            "weight_storage": (self.weight_storage, None),
         }
         further = [f"{name}={value!r}" for name, (value, default) in shown.items() if value != default]
         return ", ".join([str(self.input_size), str(self.hidden_size), *further])
