@@ -25,9 +25,7 @@ DTYPES = [torch.float32, torch.float64]
 
 def stepped(stream: Stream, x: Tensor, **inputs: Tensor) -> Tensor:
     """All steps of x [T, B, X], one by one."""
-    steps = [
-        stream.step(now, **{name: value[t] for name, value in inputs.items()}).clone() for t, now in enumerate(x)
-    ]
+    steps = [stream.step(now, **{name: value[t] for name, value in inputs.items()}).clone() for t, now in enumerate(x)]
     return torch.stack(steps)
 
 
@@ -459,12 +457,15 @@ class TestThreads:
                 else:
                     return
 
+        def meanwhile() -> None:
+            while thread.is_alive():
+                stream.step(x[0])
+
         thread = threading.Thread(target=run)
         thread.start()
         try:
             with pytest.raises(ConfigurationError, match=message):
-                while thread.is_alive():
-                    stream.step(x[0])
+                meanwhile()
         finally:
             thread.join()
         assert all(message in error for error in lost)
@@ -517,7 +518,7 @@ class TestErrors:
             (lambda: layer(bidirectional=True).stream(), "a bidirectional layer cannot be a stream"),
             (lambda: layer().stream(0), "batch=0 must be a whole number of at least 1"),
             (lambda: layer().stream(2.0), "batch=2.0 must be a whole number"),
-            (lambda: layer().stream(weights="fp8"), 'weights=\'fp8\' is not known; .*There is: bf16, int8'),
+            (lambda: layer().stream(weights="fp8"), "weights='fp8' is not known; .*There is: bf16, int8"),
             (lambda: layer().stream(backend="torch"), 'backend="torch" runs no streams'),
             (lambda: layer(backend="torch").stream(), 'backend="torch" runs no streams'),
             (lambda: layer().stream(backend="gpu"), "backend='gpu' is not known"),

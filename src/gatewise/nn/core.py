@@ -505,6 +505,7 @@ class RecurrentCore(nn.Module):
                 call = self._call_of(layer, False, False, (step.output,), False)
                 stored = self.stored(layer)
                 scans.append((call.scans, [stored[name] for name in call.stored]))
+
         def run(x: Tensor, states: States, further: Mapping[str, Tensor]) -> tuple[Tensor, States]:
             sequences = Sequences(x, None, None, x.shape[0], x.shape[1])
             output, finals, _ = runs._run(sequences, states, inputs=further)
