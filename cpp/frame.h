@@ -146,16 +146,29 @@ struct Frame {
 
     int64_t lines_together() const { return chunk * job.rows; }
 
-    // With what a last panel may read beyond its vector's end.
     static Place<S> rotating(Arena &arena, int64_t slots, int64_t row, int64_t rows) {
-        return {arena.take<S>(times(slots, row * rows) + 4 * Vec<S>::lanes), row * rows, row, slots};
+        return {arena.take<S>(times(slots, row * rows)), row * rows, row, slots};
+    }
+
+    // The units of a group, with those beyond its end that a last panel reads of what its products are added to: else it
+    // would read of the next sequence, on which another thread may be at work.
+    int64_t row_of(int64_t group) const {
+        int64_t row = plan.groups[group];
+        for (int64_t p = 0; p < plan.n_packs; p++) {
+            const Pack &pack = *plan.packs[p];
+            const Panels<S> panels(pack.n_outputs, pack.width);
+            for (int64_t o = 0; o < pack.n_outputs; o++)
+                if (pack.starts[o] >= 0 && plan.buffers[pack.starts[o]].index == group)
+                    row = most(row, plan.buffers[pack.starts[o]].update + panels.count * panels.units);
+        }
+        return row;
     }
 
     // Memory of buffers; the values of constants and parameters are filled in by `prepare`.
     void take_buffers(Arena &arena) {
         Place<S> *groups = arena.take<Place<S>>(plan.n_groups);
         for (int64_t g = 0; g < plan.n_groups; g++) {
-            Place<S> group = rotating(arena, chunk_slots(), plan.groups[g], job.rows);
+            Place<S> group = rotating(arena, chunk_slots(), row_of(g), job.rows);
             if (!arena.counts()) groups[g] = group;
         }
         for (int64_t b = 0; b < plan.n_buffers; b++) {
