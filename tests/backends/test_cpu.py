@@ -164,18 +164,6 @@ def test_threads_share_the_batch_and_change_no_bit() -> None:
     assert torch.equal(found[0], found[1])
 
 
-def test_several_python_threads_at_once() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    layer = LSTM(8, 24, peephole=True).eval()
-    xs = [torch.randn(20, 3, 8, generator=torch.Generator().manual_seed(k)) for k in range(8)]
-    with torch.no_grad(), ThreadPoolExecutor(4) as pool:
-        want = [layer(x)[0] for x in xs]
-        for _ in range(5):
-            for a, b in zip(pool.map(lambda x: layer(x)[0].detach(), xs), want, strict=True):
-                assert torch.equal(a, b)
-
-
 LEVELS = """
 import json, sys, torch
 from gatewise import LSTM

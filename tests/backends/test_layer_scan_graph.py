@@ -1,10 +1,9 @@
-"""The short way in the company of the rest of torch: autograd's rules, transforms, graphs, copies, threads."""
+"""The short way in the company of the rest of torch: autograd's rules, transforms, graphs, copies."""
 
 import copy
 import io
 import pickle
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from torch.func import functional_call, grad, jacrev, jvp, vmap
 from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.checkpoint import checkpoint
 
-from gatewise import GRU, LSTM, Recurrent, cells
+from gatewise import LSTM, Recurrent, cells
 from gatewise.errors import ConfigurationError, DataError
 from tests.backends.layer_pairs import (
     CELLS,
@@ -368,51 +367,3 @@ def test_states_on_another_device_are_refused() -> None:
     states = [{name: torch.zeros(1, 4, H, device="meta") for name in ("h", "c")}]
     with pytest.raises(DataError, match=r"on cpu, got \[1, 4, 5\] of torch.float32 on meta"):
         one(x().float(), states)
-
-
-# -------------------------------------------------------------------------------------------------------------- threads
-
-
-@pytest.mark.parametrize("make", [lambda: LSTM(8, 40, 2, peephole=True, bidirectional=True), lambda: GRU(8, 40, 2)])
-def test_several_python_threads_train_one_layer(make: Any) -> None:
-    """As DataParallel does: forward and backward at the same time, each on its part of the batch."""
-    torch.manual_seed(0)
-    one = make()
-    one.backend = "cpu"
-    inputs = [torch.randn(30, 6, 8, generator=torch.Generator().manual_seed(k)) for k in range(6)]
-
-    def train(data: Tensor) -> list[Tensor]:
-        output, _ = one(data, lengths=[30, 3, 0, 17, 30, 8])
-        return [output.detach(), *torch.autograd.grad(output.sin().sum(), list(one.parameters()))]
-
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        want = [train(data) for data in inputs]
-        with ThreadPoolExecutor(4) as pool:
-            for _ in range(5):
-                for expected, found in zip(want, pool.map(train, inputs), strict=True):
-                    for a, b in zip(expected, found, strict=True):
-                        assert torch.equal(a, b)
-    finally:
-        torch.set_num_threads(threads)
-
-
-@pytest.mark.parametrize("rows", [1, 5, 40])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_the_number_of_threads_changes_no_bit(rows: int, bidirectional: bool) -> None:
-    torch.manual_seed(0)
-    one = LSTM(30, 70, 2, bidirectional=bidirectional, backend="cpu")
-    data = torch.randn(40, rows, 30, requires_grad=True)
-    found, threads = [], torch.get_num_threads()
-    try:
-        for count in (1, 2, 3, 4):
-            torch.set_num_threads(count)
-            for lengths in (None, [40 - 7 * b % 40 for b in range(rows)]):
-                output = one(data, lengths=lengths)[0]
-                found.append([output, *torch.autograd.grad(output.sin().sum(), [data, *one.parameters()])])
-    finally:
-        torch.set_num_threads(threads)
-    for k, more in enumerate(found):
-        for want, got in zip(found[k % 2], more, strict=True):
-            assert torch.equal(want, got)

@@ -1,11 +1,8 @@
-"""Threads: those of one call, calls of several Python threads, and processes that were forked.
+"""Threads: those of one call, and calls of several Python threads.
 
-`make sanitize-threads` runs the first two on a core that is watched for races.
+`make sanitize-threads` runs them on a core that is watched for races.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -73,6 +70,23 @@ def test_threads_change_no_bit(name: str, bidirectional: bool, by_units: bool, m
     assert set(counts) == {1, 2, 3, 4}
 
 
+@pytest.mark.parametrize("rows", [1, 5, 40])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_as_many_threads_as_the_work_is_worth_change_no_bit(rows: int, bidirectional: bool) -> None:
+    torch.manual_seed(0)
+    one = LSTM(30, 70, 2, bidirectional=bidirectional, backend="cpu")
+    data = torch.randn(40, rows, 30, requires_grad=True)
+    found = []
+    for count in (1, 2, 3, 4):
+        torch.set_num_threads(count)
+        for lengths in (None, [40 - 7 * b % 40 for b in range(rows)]):
+            output = one(data, lengths=lengths)[0]
+            found.append([output, *torch.autograd.grad(output.sin().sum(), [data, *one.parameters()])])
+    for k, more in enumerate(found):
+        for want, got in zip(found[k % 2], more, strict=True):
+            assert torch.equal(want, got)
+
+
 @pytest.mark.parametrize("make", [lambda: LSTM(8, 40, 2, peephole=True, bidirectional=True), lambda: GRU(8, 40, 2)])
 def test_several_python_threads_train_one_layer(make: Any) -> None:
     """As DataParallel does: forward and backward at the same time, each on its part of the batch."""
@@ -103,110 +117,3 @@ def test_a_layer_is_made_ready_by_several_threads_at_once() -> None:
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda _, one=one: one(x)[0].detach(), range(8)))
         assert all(torch.equal(other, found[0]) for other in found)
-
-
-# ------------------------------------------------------------------------------------------------------------ processes
-
-
-def in_a_process(code: str, **environment: str) -> str:
-    outcome = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert outcome.returncode == 0, outcome.stderr
-    return outcome.stdout
-
-
-SHARED = """
-import os, torch
-from gatewise import LSTM
-from gatewise.backends import cpu
-torch.set_num_threads(3)
-def threads():
-    return len(os.listdir("/proc/self/task"))
-def loaded():
-    lines = open("/proc/self/maps").read().splitlines()
-    files = {os.path.realpath(line.split()[-1]) for line in lines if ".so" in line}
-    return [file for file in files if any(name in file for name in ("gomp", "iomp", "libomp"))]
-layer = LSTM(64, 128, peephole=True, backend="cpu").requires_grad_(False)
-x = torch.randn(50, 30, 64)
-a = torch.randn(500, 500)
-torch.exp(a)  # torch's own threads are there
-before = threads()
-layer(x)
-print(len(loaded()), before, threads())
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_core_takes_torchs_threads() -> None:
-    """One OpenMP in the process, and no thread more than torch had."""
-    libraries, before, after = map(int, in_a_process(SHARED).split())
-    assert libraries == 1
-    assert before >= 3
-    assert after == before
-
-
-# Sizes for which torch's own operations take one thread: they would wait as well.
-FORKED = """
-import multiprocessing, torch
-from gatewise import LSTM
-torch.manual_seed(0)
-torch.set_num_threads(2)
-layer = LSTM(64, 128, peephole=True, backend="cpu")
-x = torch.randn(20, 8, 64)
-def train():
-    layer.zero_grad()
-    output = layer(x)[0]
-    output.sum().backward()
-    return float(output.detach().double().sum()), float(layer.weight_hh_l0.grad[0].double().sum())
-def work(queue):
-    queue.put(train())
-want = train()
-context = multiprocessing.get_context("fork")
-queue = context.SimpleQueue()
-children = [context.Process(target=work, args=(queue,)) for _ in range(3)]
-for child in children:
-    child.start()
-found = [queue.get() for _ in children]
-for child in children:
-    child.join()
-    assert child.exitcode == 0, child.exitcode
-assert found == [want] * 3, (found, want)
-assert train() == want
-print("done")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_a_process_that_was_forked_after_threads_ran_does_not_wait_for_them() -> None:
-    """OpenMP's threads do not go along into a child: it computes with one thread, the same bits."""
-    assert in_a_process(FORKED).strip() == "done"
-
-
-LOADED = """
-import torch
-from gatewise import LSTM
-torch.manual_seed(0)
-torch.set_num_threads(2)
-layer = LSTM(64, 128, peephole=True, backend="cpu").requires_grad_(False)
-data = torch.randn(8, 50, 64)
-class Hidden(torch.utils.data.Dataset):
-    def __len__(self):
-        return 8
-    def __getitem__(self, k):
-        return layer(data[k].unsqueeze(1).expand(50, 30, 64))[0][-1, 0]
-want = torch.stack([Hidden()[k] for k in range(8)])
-loader = torch.utils.data.DataLoader(Hidden(), batch_size=4, num_workers=2, multiprocessing_context="fork")
-assert torch.equal(torch.cat(list(loader)), want)
-print("done")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_a_layer_in_the_workers_of_a_data_loader() -> None:
-    assert in_a_process(LOADED).strip() == "done"
