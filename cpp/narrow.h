@@ -5,20 +5,46 @@
 // widens them in registers and computes in float.
 #pragma once
 
-// A word holds the weights of two steps of the depth, the first in its lower half: a float's upper half.
+// A vector holds words with the weights of two steps of the depth, the first in its lower half: a float's upper half.
 struct Bf16 {
-    typedef vi Words;
     static constexpr int together = 2;
     static constexpr bool scaled = false;
-    static GW_INLINE vf widened(vi words, int j) { return (vf)(j == 0 ? words << 16 : words & (vi)(vi{} - 65536)); }
+    static GW_INLINE vf widened(const char *vector, int j) {
+        vi words;
+        __builtin_memcpy(&words, vector, sizeof words);
+        return (vf)(j == 0 ? words << 16 : words & (vi{} - 65536));
+    }
 };
 
-// A word holds the weights of four steps, the first in its lowest byte. Behind a factor's weights stand its scales.
+// As many bytes as a vector has lanes, as numbers with a sign.
+GW_INLINE vi widened_bytes(const char *p) {
+#if defined(__x86_64__) && !defined(__clang__)
+    // GCC 12 converts vectors of bytes one by one.
+    typedef char Bytes __attribute__((vector_size(16)));
+    Bytes bytes{};
+    __builtin_memcpy(&bytes, p, GW_BYTES / 4);
+#if GW_BYTES == 64
+    return __builtin_ia32_pmovsxbd512_mask(bytes, vi{}, (unsigned short)-1);
+#elif GW_BYTES == 32
+    return __builtin_ia32_pmovsxbd256(bytes);
+#else
+    return __builtin_ia32_pmovsxbd128(bytes);
+#endif
+#else
+    typedef int8_t Bytes __attribute__((vector_size(GW_BYTES / 4)));
+    Bytes bytes;
+    __builtin_memcpy(&bytes, p, sizeof bytes);
+    return __builtin_convertvector(bytes, vi);
+#endif
+}
+
+// A vector holds the weights of four steps, one after the other. Behind a factor's weights stand its scales.
 struct Int8 {
-    typedef vi Words;
     static constexpr int together = 4;
     static constexpr bool scaled = true;
-    static GW_INLINE vf widened(vi words, int j) { return __builtin_convertvector((words << (24 - 8 * j)) >> 24, vf); }
+    static GW_INLINE vf widened(const char *vector, int j) {
+        return __builtin_convertvector(widened_bytes(vector + j * GW_BYTES / 4), vf);
+    }
 };
 
 GW_INLINE uint32_t bits_of(float x) {
@@ -61,58 +87,53 @@ inline void pack_vector(Int8, const float *m, const Matrix &matrix, int64_t dept
                         int64_t row) {
     for (int lane = 0; lane < Vec<float>::lanes; lane++) {
         const float *from = m + (unit + lane) * matrix.stride;
-        char *word = to + lane * 4;
+        char *vector = to;
         float most = 0, scale = 0;
         if (unit + lane < width) {
             for (int64_t k = 0; k < depth; k++)
                 if (std::fabs(from[k]) > most || from[k] != from[k]) most = std::fabs(from[k]);
             scale = scale_of(most);
         }
-        // Byte by byte: as words that are put together, GCC 12 vectorises the loop to wrong results for AVX-512.
-        for (int64_t k = 0; k < depth; k += 4, word += row * GW_BYTES)
+        for (int64_t k = 0; k < depth; k += 4, vector += row * GW_BYTES)
             for (int64_t j = 0; j < 4; j++)
-                word[j] = scale > 0 && k + j < depth ? char(int8_t(std::rint(from[k + j] / scale))) : 0;
-        __builtin_memcpy(word, &scale, sizeof scale);
+                vector[j * GW_BYTES / 4 + lane] =
+                    scale > 0 && k + j < depth ? char(int8_t(std::rint(from[k + j] / scale))) : 0;
+        __builtin_memcpy(vector + lane * sizeof scale, &scale, sizeof scale);
     }
 }
 
-// What depends on how weights are stored: only float has others than its own.
+// What depends on how weights are stored. Of double they are always full.
+template <typename S, typename Body>
+GW_INLINE auto stored_as(Weights weights, Body body) {
+    if constexpr (sizeof(S) == sizeof(float)) {
+        if (weights == Weights::bf16) return body(Bf16{});
+        if (weights == Weights::int8) return body(Int8{});
+    }
+    return body(Full<S>{});
+}
+
 template <typename S>
 int64_t packed_bytes(const Pack &pack, Weights weights) {
     const int64_t count = Panels<S>(pack.n_outputs, pack.width).count;
-    if constexpr (sizeof(S) == sizeof(float)) {
-        if (weights == Weights::bf16) return count * panel_bytes<S, Bf16>(pack);
-        if (weights == Weights::int8) return count * panel_bytes<S, Int8>(pack);
-    }
-    return count * panel_bytes<S, Full<S>>(pack);
+    return stored_as<S>(weights, [&](auto stored) { return count * panel_bytes<S, decltype(stored)>(pack); });
 }
 
 template <typename S>
 void pack_panels(const Pack &pack, Weights weights, const Port *parameters, char *packed, int64_t from, int64_t to) {
-    if constexpr (sizeof(S) == sizeof(float)) {
-        if (weights == Weights::bf16) return pack_panels<S, Bf16>(pack, parameters, packed, from, to);
-        if (weights == Weights::int8) return pack_panels<S, Int8>(pack, parameters, packed, from, to);
-    }
-    pack_panels<S, Full<S>>(pack, parameters, packed, from, to);
+    stored_as<S>(weights, [&](auto stored) { pack_panels<S, decltype(stored)>(pack, parameters, packed, from, to); });
 }
 
+// Bytes of a part of a panel, `vectors` side by side, for all factors.
 template <typename S>
 int64_t group_bytes(const Pack &pack, Weights weights, int64_t vectors) {
-    int64_t bytes = 0;
-    for (int64_t f = 0; f < pack.n_factors; f++) {
-        const int64_t depth = pack.factors[f].width;
-        bytes += weights == Weights::bf16   ? factor_bytes<Bf16>(depth, vectors)
-                 : weights == Weights::int8 ? factor_bytes<Int8>(depth, vectors)
-                                            : factor_bytes<Full<S>>(depth, vectors);
-    }
-    return bytes;
+    return stored_as<S>(weights, [&](auto stored) {
+        int64_t bytes = 0;
+        for (int64_t f = 0; f < pack.n_factors; f++) bytes += factor_bytes<decltype(stored)>(pack.factors[f].width, vectors);
+        return bytes;
+    });
 }
 
 template <typename S>
 TileFunction<S> tile_of(int rows, int vectors, bool pair, Weights weights) {
-    if constexpr (sizeof(S) == sizeof(float)) {
-        if (weights == Weights::bf16) return tile_of<S, Bf16>(rows, vectors, pair);
-        if (weights == Weights::int8) return tile_of<S, Int8>(rows, vectors, pair);
-    }
-    return tile_of<S, Full<S>>(rows, vectors, pair);
+    return stored_as<S>(weights, [&](auto stored) { return tile_of<S, decltype(stored)>(rows, vectors, pair); });
 }

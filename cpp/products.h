@@ -26,10 +26,9 @@ struct Panels {
 // Weights as they are computed with. How others are stored, and widened in a tile, says narrow.h.
 template <typename S>
 struct Full {
-    typedef typename Vec<S>::type Words;
     static constexpr int together = 1;     // steps of the depth whose weights one vector of a panel holds
     static constexpr bool scaled = false;  // whether each unit's sum is multiplied with a number of its own
-    static GW_INLINE typename Vec<S>::type widened(Words words, int) { return words; }
+    static GW_INLINE typename Vec<S>::type widened(const char *vector, int) { return load(reinterpret_cast<const S *>(vector)); }
 };
 
 // Bytes of a panel's weights for one factor, `vectors` side by side, and for all factors and outputs.
@@ -185,15 +184,12 @@ struct Tile {
     static GW_INLINE void add(Acc &acc, const S *const (&a)[MR], int64_t k, int count, const char *panel, int64_t panel_size) {
 #pragma GCC unroll 2
         for (int p = 0; p < NP; p++) {
-            typename Stored::Words words[NV];
-#pragma GCC unroll 4
-            for (int v = 0; v < NV; v++) __builtin_memcpy(&words[v], panel + p * panel_size + v * GW_BYTES, GW_BYTES);
 #pragma GCC unroll 4
             for (int j = 0; j < T; j++) {
                 if (j == count) break;
                 V u[NV];
 #pragma GCC unroll 4
-                for (int v = 0; v < NV; v++) u[v] = Stored::widened(words[v], j);
+                for (int v = 0; v < NV; v++) u[v] = Stored::widened(panel + p * panel_size + v * GW_BYTES, j);
 #pragma GCC unroll 6
                 for (int r = 0; r < MR; r++) {
                     V x = splat(a[r][k + j]);

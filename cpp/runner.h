@@ -276,20 +276,21 @@ class Runner {
         for (int64_t f = 0; f < pack.n_factors; f++) multiplied.depths[f] = pack.factors[f].width;
         multiplied.panel_out = int64_t(panels.side) * L;
         const int64_t blocks = (last - first + together - 1) / together;
+        const auto place = [=](int64_t n) { return first + (back ? blocks - 1 - n : n) * together; };
+        const char *packed = frame.packed[pack.number];
         const int64_t fetched = group_bytes<S>(pack, job.weights, 1) / GW_BYTES * 64;
-        const auto order = [=](int64_t n) { return back ? blocks - 1 - n : n; };
         for (int64_t n = 0; n < blocks; n++) {
-            const int64_t j = first + order(n) * together;
+            const int64_t j = place(n);
             const int64_t count = Frame<S>::least(together, last - j), unit = j * panels.units;
             const int side = int(panels.side * count);  // vectors of an output in the block's lines
             const bool straight = goes_straight && (j + count) * panels.units <= pack.width;
             for (int64_t line = from; line < to; line += block_lines) {
                 const int64_t here = Frame<S>::least(block_lines, to - line);
-                const char *matrix = frame.packed[pack.number] + j * panel_size;
                 // What a later block of lines does not fetch any more is the part after what an earlier one has.
-                const char *next = frame.packed[pack.number] + (n + 1 < blocks ? first + order(n + 1) * together : j) * panel_size +
+                const char *next = packed + (n + 1 < blocks ? place(n + 1) : j) * panel_size +
                                    (line - from + TILE_ROWS - 1) / TILE_ROWS * fetched;
-                block(pack, lines, matrix, panel_size, count, panels, line, here, unit, straight, next, fetched);
+                const Woven woven{packed + j * panel_size, panel_size, count, next, fetched};
+                block(pack, lines, woven, panels, line, here, unit, straight);
                 if (straight) continue;
                 for (int64_t o = 0; o < pack.n_outputs; o++)
                     if (pack.outputs[o] >= 0)
@@ -315,11 +316,19 @@ class Runner {
         return true;
     }
 
-    // The products of a block: of `count` panels and `here` lines.
+    // Panels that are multiplied with a block of lines.
+    struct Woven {
+        const char *panels;
+        int64_t panel_size, count;
+        const char *coming;  // what is read next, of which each tile fetches a part
+        int64_t fetched;     // its bytes
+    };
+
+    // The products of a block: of some panels and `here` lines.
     template <typename Lines>
-    void block(const Pack &pack, const Lines &lines, const char *matrix, int64_t panel_size, int64_t count,
-               const Panels<S> &panels, int64_t line, int64_t here, int64_t unit, bool straight, const char *next,
-               int64_t fetched) {
+    void block(const Pack &pack, const Lines &lines, const Woven &woven, const Panels<S> &panels, int64_t line, int64_t here,
+               int64_t unit, bool straight) {
+        const int64_t panel_size = woven.panel_size, count = woven.count;
         const int64_t tiles = (here + TILE_ROWS - 1) / TILE_ROWS;
         int64_t start = -1;  // the first of the buffers to which products are added
         for (int64_t o = 0; o < pack.n_outputs; o++)
@@ -341,8 +350,8 @@ class Runner {
                 for (int64_t r = 0; r < rows; r++) multiplied.outs[r] = at(line + top + r) + unit;
             }
             // One line of memory for each vector of an output: the tiles of a block fetch the panel after it between them.
-            multiplied.coming = next + q * fetched;
-            const char *panel = matrix;
+            multiplied.coming = woven.coming + q * woven.fetched;
+            const char *panel = woven.panels;
             for (int64_t g0 = 0; g0 < pack.n_outputs; g0 += GROUP) {
                 const int64_t group = Frame<S>::least(GROUP, pack.n_outputs - g0);
                 const int vectors = int(group) * panels.side;
@@ -361,7 +370,8 @@ class Runner {
                     const int64_t p = (back ? n_pairs - 1 - n : n) * pair;
                     ahead(rows, p - at);
                     at = p;
-                    tile_of<S>(int(rows), vectors, pair == 2 && p + 2 <= count, job.weights)(multiplied, panel + p * panel_size, panel_size);
+                    const auto tile = tile_of<S>(int(rows), vectors, pair == 2 && p + 2 <= count, job.weights);
+                    tile(multiplied, panel + p * panel_size, panel_size);
                 }
                 // Back to the first panel, for the outputs that follow.
                 if (g0 + GROUP < pack.n_outputs) ahead(rows, -at);

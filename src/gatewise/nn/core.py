@@ -216,11 +216,13 @@ class RecurrentCore(nn.Module):
                 f"the parameters of {self} are computed from others: bake them in first, for instance with "
                 "torch.nn.utils.parametrize.remove_parametrizations"
             )
-        layer = copy.deepcopy(self)
-        round_matrices(layer, weights)
-        layer._weight_storage = weights
-        layer._compiled, layer._plain = {}, {}
-        return layer.requires_grad_(False).eval()
+        # Ordinary tensors, in inference mode too: what is written to others is not counted, and would be packed anew.
+        with torch.inference_mode(False):
+            layer = copy.deepcopy(self)
+            round_matrices(layer, weights)
+            layer._weight_storage = weights
+            layer._compiled, layer._plain = {}, {}
+            return layer.requires_grad_(False).eval()
 
     def stream(self, batch: int = 1, *, weights: str | None = None, backend: str | None = None) -> Stream:
         """The layer as a stream: B sequences that are given one step, or a few, at a time; see `Stream`.
