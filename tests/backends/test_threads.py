@@ -47,10 +47,18 @@ def test_threads_change_no_bit(name: str, bidirectional: bool, by_units: bool, m
     execute, counts = core().run, []
 
     def run(
-        plans: Any, ports: Any, backwards: Any, steps: int, rows: int, lengths: Any, count: int, units: bool
+        plans: Any,
+        ports: Any,
+        backwards: Any,
+        steps: int,
+        rows: int,
+        lengths: Any,
+        count: int,
+        units: bool,
+        *packed: Any,
     ) -> None:
         counts.append(count)
-        execute(plans, ports, backwards, steps, rows, lengths, count, by_units)
+        execute(plans, ports, backwards, steps, rows, lengths, count, by_units, *packed)
 
     class Core:
         Plan = core().Plan
