@@ -156,19 +156,20 @@ def test_explain_names_the_backend_and_the_others() -> None:
     assert text.splitlines() == [
         "LSTMP of T=6, B=2, H=5, P=2, X=3, with lengths, float64 on cpu",
         "backend: reference (asked for by name)",
-        "  torch: could run the call; it was not asked for",
         "  cpu: could run the call; it was not asked for",
+        "  torch: could run the call; it was not asked for",
         "  reference: runs the call",
     ]
 
 
-def test_auto_runs_torchs_call_and_by_name_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_backend_of_that_name_is_torchs_call(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     original = torch.lstm
     monkeypatch.setattr(torch, "lstm", lambda *a: calls.append("torch") or original(*a))
-    layer()(X)
+    layer(backend="torch")(X)
     layer(backend="torch")(X, lengths=[3, 6])
     assert len(calls) == 2
+    layer()(X)
     layer(backend="reference")(X)
     assert len(calls) == 2
 

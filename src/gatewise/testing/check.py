@@ -85,7 +85,7 @@ def check_cell(cell: Cell | type[Cell], *, draw: Mapping[str, Drawer] | None = N
       pieces          2 + 4 steps equal the whole
       directions      backward equals forward on the sequence turned around
       T = 1, B = 1    equal the same steps and sequences among others
-      backends        reference; torch cannot: torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells...
+      backends        reference; cpu; torch cannot: torch's fused calls compute the plain LSTM...
     """
     made = _instance(cell)
     if dumps(trace_anew(made)) != dumps(made.trace()):
