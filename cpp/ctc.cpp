@@ -313,6 +313,7 @@ template <typename S>
 int losses_of(const CtcBatch &batch) {
     const int64_t most = batch.threads < batch.batch ? batch.threads : batch.batch, threads = most > 1 ? most : 1;
     int failures = 0;
+    (void)threads;  // without OpenMP there is one
 #ifdef _OPENMP
 #pragma omp parallel num_threads(int(threads)) reduction(+ : failures) if (threads > 1)
 #endif

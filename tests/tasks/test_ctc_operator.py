@@ -1,10 +1,10 @@
 """The loss in the compiled core: threads, levels, graphs, `torch.func`, and what the core refuses."""
 
-import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch.func import grad, jacrev, vmap
 
 from gatewise.backends import cpu
 from gatewise.tasks.ctc import ctc_loss
+from gatewise.tasks.ctc.pairs import read_pairs
 
 
 def core() -> Any:
@@ -55,26 +56,46 @@ def test_several_python_threads_at_once() -> None:
 
 
 LEVELS = """
-import json, torch
-from gatewise.backends import cpu
-from tests.tasks.test_ctc_operator import loss_and_gradient
-found = [loss_and_gradient(seed) for seed in range(60)]
-print(json.dumps([cpu.core.level(), [[part.flatten().tolist() for part in pair] for pair in found]]))
+import sys
+import numpy as np
+from gatewise.backends.cpu import core
+given = np.load(sys.argv[1])
+found = {"level": core.level()}
+for seed in range(60):
+    logits, lengths, targets, offsets = (given[f"{name}{seed}"] for name in ("x", "t", "y", "o"))
+    for dtype in (np.float32, np.float64):
+        losses, gradient = np.empty(logits.shape[1], dtype), np.empty(logits.shape, dtype)
+        blank = int(given[f"b{seed}"])
+        core.ctc_losses(logits.astype(dtype), lengths, targets, offsets, blank, 0.1, 0.2, losses, gradient, 1)
+        found[f"{np.dtype(dtype)} losses of {seed}"] = losses
+        found[f"{np.dtype(dtype)} gradient of {seed}"] = gradient
+    bad, totals, *_ = core.ctc_align(logits, lengths, targets, offsets, blank, 0.2, 1)
+    found[f"float64 alignments of {seed}"] = totals
+np.savez(sys.argv[2], **found)
 """
 
 
-def test_every_level_of_this_processor() -> None:
-    want = [loss_and_gradient(seed) for seed in range(60)]
+def test_every_level_of_this_processor(tmp_path: Path) -> None:
+    given = {}
+    for seed in range(60):
+        case = draw(seed, feasible=True)
+        shape, blank = case.logits.shape, case.blank
+        pairs = read_pairs(shape, case.targets, case.input_lengths, case.target_lengths, blank, who="the test")
+        given |= {f"x{seed}": case.logits.numpy(), f"t{seed}": pairs.input_lengths, f"b{seed}": np.array(blank)}
+        given |= {f"y{seed}": pairs.targets, f"o{seed}": pairs.offsets}
+    np.savez(tmp_path / "given.npz", **given)
+    found = {}
     for level in core().levels():
         environment = {**os.environ, "GATEWISE_CPU_LEVEL": level}
-        outcome = subprocess.run(
-            [sys.executable, "-c", LEVELS], env=environment, capture_output=True, text=True, check=True
-        )
-        name, found = json.loads(outcome.stdout)
-        assert name == level
-        for seed, (got, expected) in enumerate(zip(found, want, strict=True)):
-            for part, other in zip(got, expected, strict=True):
-                assert_close(torch.tensor(part).view_as(other), other, 40, f"{level}, case {seed}")
+        paths = [str(tmp_path / name) for name in ("given.npz", f"{level}.npz")]
+        subprocess.run([sys.executable, "-c", LEVELS, *paths], env=environment, check=True)
+        found[level] = dict(np.load(paths[1]))
+        assert found[level].pop("level") == level
+    want = found["baseline"]
+    for level, parts in found.items():
+        assert parts.keys() == want.keys()
+        for name, part in parts.items():
+            assert_close(torch.from_numpy(part), torch.from_numpy(want[name]), 40, f"{level}: {name}")
 
 
 def pair() -> tuple[Tensor, Tensor, Tensor, Tensor]:
