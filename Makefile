@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
+PAGE ?= runs
 CUTS ?= 50
 KILLS ?= 200
 
-.PHONY: demo test check format mutants long clean
+.PHONY: demo test levels sanitize sanitize-threads check format mutants bench bench-quick long clean
 .DELETE_ON_ERROR:
 
 # Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
@@ -23,6 +24,20 @@ demo: $(VENV)/.installed  ## train a forecaster on the airline data, evaluate it
 test: $(VENV)/.installed  ## the whole test suite
 	$(BIN)/python -m pytest
 
+levels: $(VENV)/.installed  ## the tests of the compiled core at every other instruction-set level
+	for level in $$($(BIN)/python -c 'import torch, gatewise._core as core; print(*core.levels()[1:])'); do \
+		GATEWISE_CPU_LEVEL=$$level $(BIN)/python -m pytest -q \
+			tests/backends/test_cpu.py tests/backends/test_native.py tests/backends/test_layer_scan.py || exit 1; \
+	done
+
+sanitize: $(VENV)/.installed  ## the core's tests on a build that watches memory, and for undefined behaviour
+	.ci/watch address
+	GATEWISE_CPU_LEVEL=baseline .ci/watch address \
+		tests/backends/test_cpu.py tests/backends/test_layer_scan.py tests/backends/test_plan_reader.py
+
+sanitize-threads: $(VENV)/.installed  ## the core's threads on a build that watches for races
+	.ci/watch thread
+
 check: $(VENV)/.installed  ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -31,6 +46,16 @@ check: $(VENV)/.installed  ## format, lint, types, import rules
 
 mutants: $(VENV)/.installed  ## break the derivation in one place after the other; a test must fail for each
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py
+
+bench: $(VENV)/.installed  ## speed of layers against their rivals, their growth, and the page of both in PAGE
+	$(BIN)/python -m benchmarks.speed || status=$$?; \
+	$(BIN)/python -m benchmarks.speed.scaling || status=$$?; \
+	$(BIN)/python -m benchmarks.speed.report --out $(PAGE) || status=$$?; \
+	exit $${status:-0}
+
+bench-quick: $(VENV)/.installed  ## a few points of each case, few repeats: do the benchmarks work
+	$(BIN)/python -m benchmarks.speed --quick --out runs/quick.jsonl
+	$(BIN)/python -m benchmarks.speed.report runs/quick.jsonl --out runs/quick
 
 long: $(VENV)/.installed  ## cut and kill trainings many times; each has to come to the same bits
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.cuts --count $(CUTS)

@@ -1,28 +1,41 @@
-// The Python module: the levels that this processor can run, packed matrices, and plans.
-//
-// A plan is a schedule's loop as whole numbers. All of it is checked here before a level sees it: every index is within
-// its table, every width fits its buffer.
+// The Python module: the levels that this processor can run, and plans.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdlib>
+#include <cstring>
+#include <limits>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "loop.h"
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+#if defined(GW_CHECKED) && defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+#include "reader.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace gatewise {
 
-#define GW_DECLARE(name)           \
-    namespace name {               \
-    extern const Level level;      \
+void bind_masks(nb::module_ &m);                           // masks_binding.cpp
+void bind_ctc(nb::module_ &m, const char *(*chosen)());  // ctc_binding.cpp
+
+#define GW_DECLARE(name)      \
+    namespace name {          \
+    extern const Level level; \
     }
 GW_DECLARE(baseline)
 #ifdef GW_X86
@@ -60,182 +73,261 @@ const Level &chosen() {
     return *level;
 }
 
+// Memory that calls leave behind for those that come after them: new memory costs more than a short call.
+class Pool {
+    struct Piece {
+        void *data;
+        size_t size;
+    };
+    std::mutex mutex;
+    std::vector<Piece> pieces;
+    static constexpr size_t MOST_PIECES = 8, MOST_BYTES = size_t(1) << 28;
+
+   public:
+    class Lease {
+        Pool &pool;
+        Piece piece;
+
+       public:
+        Lease(Pool &pool, size_t size) : pool(pool), piece(pool.take(size)) { spoil(piece); }
+        ~Lease() { pool.give(piece); }
+        Lease(const Lease &) = delete;
+        Lease &operator=(const Lease &) = delete;
+        void *data() const { return piece.data; }
+    };
+
+    ~Pool() {
+        for (Piece &piece : pieces) std::free(piece.data);
+    }
+    // Held while the process is forked: no thread is in the middle of it then.
+    std::mutex &guard() { return mutex; }
+
+   private:
+    // In a build for tests: what is read before it is written is not a number, and a place that is not there.
+    static void spoil([[maybe_unused]] const Piece &piece) {
+#ifdef GW_CHECKED
+#ifdef __SANITIZE_ADDRESS__
+        __asan_unpoison_memory_region(piece.data, piece.size);
+#endif
+        std::memset(piece.data, 0xff, piece.size);
+#endif
+    }
+
+    Piece take(size_t size) {
+        {
+            std::lock_guard<std::mutex> guard(mutex);
+            for (size_t k = 0; k < pieces.size(); k++)
+                if (pieces[k].size >= size) {
+                    Piece piece = pieces[k];
+                    pieces.erase(pieces.begin() + std::ptrdiff_t(k));
+                    return piece;
+                }
+        }
+        size = (size + 4095) / 4096 * 4096;
+        void *data = std::aligned_alloc(64, size);
+        if (data == nullptr) throw std::bad_alloc();
+        return {data, size};
+    }
+
+    void give(Piece piece) {
+        std::lock_guard<std::mutex> guard(mutex);
+        if (piece.size <= MOST_BYTES) {
+            pieces.push_back(piece);
+            if (pieces.size() <= MOST_PIECES) return;
+            size_t smallest = 0;
+            for (size_t k = 1; k < pieces.size(); k++)
+                if (pieces[k].size < pieces[smallest].size) smallest = k;
+            piece = pieces[smallest];
+            pieces.erase(pieces.begin() + std::ptrdiff_t(smallest));
+        }
+        std::free(piece.data);
+    }
+};
+
+Pool &pool() {
+    static Pool *everlasting = new Pool;  // threads may still use it when the module goes
+    return *everlasting;
+}
+
+// OpenMP's threads do not go along into a process that is forked, and it waits for them: there, one thread has to do.
+bool forked = false;
+
+void mind_forks() {
+#if defined(__unix__) || defined(__APPLE__)
+    pthread_atfork([] { pool().guard().lock(); }, [] { pool().guard().unlock(); },
+                   [] {
+                       pool().guard().unlock();
+                       forked = true;
+                   });
+#endif
+}
+
 typedef nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> Ints;
 typedef nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu> Doubles;
-typedef nb::ndarray<const int64_t, nb::shape<-1, 7>, nb::c_contig, nb::device::cpu> Table;
 
-// Reads numbers one after the other, and never past their end.
-class Reader {
-    const std::vector<int64_t> &numbers;
-    size_t at = 0;
-
-   public:
-    explicit Reader(const std::vector<int64_t> &numbers) : numbers(numbers) {}
-    int64_t next() {
-        if (at >= numbers.size()) throw std::invalid_argument("the plan ends too early");
-        return numbers[at++];
-    }
-    int64_t count(int64_t most = 1 << 16) {
-        int64_t value = next();
-        if (value < 0 || value > most) throw std::invalid_argument("a number in the plan is out of range");
-        return value;
-    }
-    const int64_t *many(int64_t n) {
-        if (n < 0 || at + size_t(n) > numbers.size()) throw std::invalid_argument("the plan ends too early");
-        const int64_t *start = numbers.data() + at;
-        at += size_t(n);
-        return start;
-    }
-    bool done() const { return at == numbers.size(); }
-};
-
-class Plan {
-    std::vector<int64_t> numbers;
-    std::vector<double> constants;
-    std::vector<Stage> stages;
-    int64_t n_buffers, n_matrices = 0;
+struct Owner {
+    PlanReader reader;
     bool is_double;
+    Owner(Ints ints, Doubles doubles, bool is_double, bool interprets)
+        : reader({ints.data(), ints.data() + ints.size()}, {doubles.data(), doubles.data() + doubles.size()}, interprets),
+          is_double(is_double) {}
+    size_t n_ports() const {
+        const Plan &plan = reader.get();
+        return size_t(3 * reader.n_streams + 2 * plan.n_states + reader.n_parameters + 3 * plan.n_results +
+                      2 * plan.n_states + reader.n_gradients);
+    }
+};
 
-    void buffer(int64_t index, bool optional = false) const {
-        if (index >= n_buffers || index < (optional ? -1 : 0)) throw std::invalid_argument("no such buffer in the plan");
+// The addresses and strides of a call, in the order of `Job`.
+class Ports {
+    std::vector<Port> all;
+
+    static void expect(bool holds, const char *otherwise) {
+        if (!holds) throw std::invalid_argument(otherwise);
     }
 
-    void read_pack(Reader &reader, Stage &stage) {
-        Pack &pack = stage.pack;
-        pack.width = reader.count(int64_t(1) << 40);
-        pack.n_factors = reader.count(64);
-        pack.factors = reinterpret_cast<const Factor *>(reader.many(2 * pack.n_factors));
-        pack.n_outputs = reader.count(1024);
-        pack.outputs = reader.many(pack.n_outputs);
-        if (pack.n_factors < 1 || pack.n_outputs < 1) throw std::invalid_argument("a product without factors");
-        pack.depth = 0;
-        for (int64_t f = 0; f < pack.n_factors; f++) {
-            buffer(pack.factors[f].buffer);
-            pack.depth += pack.factors[f].width;
-        }
-        for (int64_t o = 0; o < pack.n_outputs; o++) buffer(pack.outputs[o], true);
-        n_matrices++;
-    }
-
-    void read_program(Reader &reader, Stage &stage) {
-        Program &program = stage.program;
-        program.width = reader.count(int64_t(1) << 40);
-        program.registers = reader.count(4096);
-        program.n_products = reader.count(1024);
-        program.n_arrays = reader.count();
-        program.arrays = reader.many(program.n_arrays);
-        int64_t first = reader.count(), n_numbers = reader.count();
-        if (size_t(first + n_numbers) > constants.size()) throw std::invalid_argument("no such number in the plan");
-        program.numbers = constants.data() + first;
-        program.n_instructions = reader.count();
-        program.instructions = reinterpret_cast<const Instruction *>(reader.many(5 * program.n_instructions));
-        for (int64_t a = 0; a < program.n_arrays; a++) buffer(program.arrays[a], a < program.n_products);
-        enum { LOAD, CONSTANT, STORE };
-        for (int64_t n = 0; n < program.n_instructions; n++) {
-            const Instruction &i = program.instructions[n];
-            auto within = [](int64_t value, int64_t size) { return value >= 0 && value < size; };
-            bool fits = true;
-            if (i.opcode == LOAD) fits = within(i.target, program.registers) && within(i.a, program.n_arrays);
-            else if (i.opcode == CONSTANT) fits = within(i.target, program.registers) && within(i.a, n_numbers);
-            else if (i.opcode == STORE)
-                fits = i.target >= program.n_products && within(i.target, program.n_arrays) && within(i.a, program.registers);
-            else
-                fits = within(i.target, program.registers) && within(i.a, program.registers) &&
-                       within(i.b, program.registers) && within(i.c, program.registers);
-            if (!fits) throw std::invalid_argument("an instruction of the plan names what is not there");
-        }
+    // Every element can be addressed, and no two that are written are one.
+    static void check(const Port &port, int64_t element, int64_t steps, int64_t rows, int64_t width, bool written) {
+        expect(port.data != nullptr, "the plan was given a tensor without memory");
+        expect(reinterpret_cast<uintptr_t>(port.data) % uintptr_t(element) == 0,
+               "the plan was given a tensor whose address is no multiple of its elements' size");
+        int64_t over_time, over_rows, last;
+        expect(port.time >= 0 && port.row >= 0 && !__builtin_mul_overflow(steps - 1, port.time, &over_time) &&
+                   !__builtin_mul_overflow(rows - 1, port.row, &over_rows) &&
+                   !__builtin_add_overflow(over_time, over_rows, &last) && last <= (int64_t(1) << 58) - width,
+               "the plan was given a tensor with a stride out of range");
+        expect(!written || ((steps == 1 || port.time >= width) && (rows == 1 || port.row >= width)),
+               "the plan was given a tensor to write to whose elements overlap");
     }
 
    public:
-    // Stage after stage: kind, then what the kind needs (see the readers above).
-    Plan(Ints ints, Doubles doubles, int64_t buffers, bool is_double)
-        : numbers(ints.data(), ints.data() + ints.size()),
-          constants(doubles.data(), doubles.data() + doubles.size()),
-          n_buffers(buffers),
-          is_double(is_double) {
-        Reader reader(numbers);
-        while (!reader.done()) {
-            Stage stage{};
-            stage.kind = Kind(reader.count(3));
-            if (stage.kind == Kind::pack || stage.kind == Kind::fused) read_pack(reader, stage);
-            if (stage.kind == Kind::program || stage.kind == Kind::fused) read_program(reader, stage);
-            if (stage.kind == Kind::row) {
-                Row &row = stage.row;
-                row.opcode = reader.count(16);
-                row.n_arguments = reader.count(1024);
-                row.arguments = reader.many(row.n_arguments);
-                row.n_outputs = reader.count(1024);
-                row.outputs = reader.many(row.n_outputs);
-                row.indices = reader.many(row.n_outputs);
-                if (row.n_arguments < 1) throw std::invalid_argument("a row operation without operands");
-                for (int64_t k = 0; k < row.n_arguments; k++) buffer(row.arguments[k]);
-                for (int64_t k = 0; k < row.n_outputs; k++) {
-                    buffer(row.outputs[k]);
-                    if (row.indices[k] < 0 || row.indices[k] >= row.n_arguments)
-                        throw std::invalid_argument("no such part of a joint normalisation");
-                }
+    Ports(const Owner &owner, const std::vector<int64_t> &given, Job &job) {
+        expect(given.size() == owner.n_ports(), "the plan was given other tensors than it needs");
+        const Plan &plan = owner.reader.get();
+        const Needs &needs = owner.reader.needs();
+        const int64_t element = owner.is_double ? 8 : 4;
+        const std::vector<int64_t> *widths[] = {&needs.streams, &needs.states, &needs.parameters,
+                                                &needs.results, &needs.states, &needs.gradients};
+        const int64_t counts[] = {owner.reader.n_streams, plan.n_states, owner.reader.n_parameters,
+                                  plan.n_results, plan.n_states, owner.reader.n_gradients};
+        const int64_t fields[] = {3, 2, 1, 3, 2, 1};
+        size_t at = 0;
+        for (int kind = 0; kind < 6; kind++)
+            for (int64_t k = 0; k < counts[kind]; k++) {
+                Port port{reinterpret_cast<void *>(given[at]), 0, 0};
+                if (fields[kind] == 3) port.time = given[at + 1];
+                if (fields[kind] >= 2) port.row = given[at + size_t(fields[kind]) - 1];
+                check(port, element, fields[kind] == 3 ? job.steps : 1, fields[kind] >= 2 ? job.rows : 1,
+                      (*widths[kind])[size_t(k)], kind >= 3);
+                all.push_back(port);
+                at += size_t(fields[kind]);
             }
-            if (stage.kind == Kind::fused &&
-                (stage.program.n_products != stage.pack.n_outputs || stage.program.width != stage.pack.width))
-                throw std::invalid_argument("a program does not fit the product before it");
-            if (stage.kind == Kind::program && stage.program.n_products)
-                throw std::invalid_argument("a program reads products, but none stand before it");
-            stages.push_back(stage);
+        const Port **places[] = {&job.streams, &job.states, &job.parameters, &job.results, &job.finals, &job.gradients};
+        const Port *next = all.data();
+        for (int kind = 0; kind < 6; kind++) {
+            *places[kind] = next;
+            next += counts[kind];
         }
-    }
-
-    // table: for each buffer address, time, row and unit stride, distance of turns, update, width. matrices: addresses.
-    void run(Table table, Ints matrices, int64_t steps, int64_t rows, bool backwards, int64_t threads) {
-        if (int64_t(table.shape(0)) != n_buffers || int64_t(matrices.size()) != n_matrices || steps < 1 || rows < 0)
-            throw std::invalid_argument("the plan was given other buffers or matrices than it needs");
-        std::vector<Buffer> buffers(size_t(n_buffers), Buffer{});
-        for (int64_t b = 0; b < n_buffers; b++) {
-            const int64_t *line = table.data() + b * 7;
-            buffers[b] = {reinterpret_cast<void *>(line[0]), line[1], line[2], line[3], line[4], line[5], line[6]};
-            if (line[0] == 0 || line[5] >= n_buffers || (line[3] != 0 && line[3] != 1))
-                throw std::invalid_argument("a buffer of the plan has no address, or a stride it cannot have");
-        }
-        std::vector<Stage> here = stages;
-        int64_t next = 0;
-        for (Stage &stage : here)
-            if (stage.kind == Kind::pack || stage.kind == Kind::fused)
-                stage.pack.matrix = reinterpret_cast<const void *>(matrices.data()[next++]);
-        Loop loop{steps, rows, backwards, buffers.data(), n_buffers, here.data(), int64_t(here.size()), threads};
-        const Level &level = chosen();
-        int failure;
-        {
-            nb::gil_scoped_release release;
-            failure = rows > 0 ? level.run(loop, is_double) : 0;
-        }
-        if (failure) throw std::runtime_error("the plan has an operation that this build does not know");
     }
 };
+
+}  // namespace gatewise
+#include "stream.h"
+namespace gatewise {
+
+// Run one plan, or two at the same time.
+void run(const std::vector<const Owner *> &plans, const std::vector<std::vector<int64_t>> &ports,
+         const std::vector<bool> &backwards, int64_t steps, int64_t rows, const std::vector<int64_t> &lengths,
+         int64_t threads, bool by_units, const std::vector<const Packed *> &packed) {
+    const size_t n = plans.size();
+    if (n < 1 || n > 2 || ports.size() != n || backwards.size() != n || plans[0] == nullptr || plans[n - 1] == nullptr ||
+        plans[0]->is_double != plans[n - 1]->is_double)
+        throw std::invalid_argument("expected one or two plans of one type, and the ports and the direction of each");
+    constexpr int64_t MOST = std::numeric_limits<int32_t>::max();  // places in time and in the batch are 32 bits wide
+    if (steps < 1 || steps > MOST || rows < 1 || rows > MOST || threads < 1 || threads > MOST)
+        throw std::invalid_argument("expected at least one time step, sequence and thread, and fewer than 2^31 of each");
+    if (!lengths.empty() && lengths.size() != size_t(rows))
+        throw std::invalid_argument("expected a length for each sequence");
+    if (!packed.empty() && packed.size() != n) throw std::invalid_argument("expected the matrices of each plan");
+    for (int64_t length : lengths)
+        if (length < 0 || length > steps) throw std::invalid_argument("a length is not within the time steps");
+    if (forked) threads = 1;
+    const bool is_double = plans[0]->is_double, apart = n == 2 && threads > 1;
+    const Level &level = chosen();
+    Job jobs[2]{};
+    std::vector<Ports> holders;
+    for (size_t k = 0; k < n; k++) {
+        Job &job = jobs[k];
+        job.plan = &plans[k]->reader.get();
+        job.steps = steps;
+        job.rows = rows;
+        job.backwards = backwards[k];
+        job.lengths = lengths.empty() ? nullptr : lengths.data();
+        job.threads = apart ? (k ? threads / 2 : threads - threads / 2) : threads;
+        job.by_units = by_units && job.threads > 1;
+        if (!packed.empty()) {
+            if (&packed[k]->owner() != plans[k]) throw std::invalid_argument("the matrices were packed for another plan");
+            job.weights = packed[k]->weights;
+            job.packed = packed[k]->get();
+        }
+        holders.emplace_back(*plans[k], ports[k], job);
+        // Else what is kept for a turn could not be counted.
+        if (plans[k]->reader.kept() > (int64_t(1) << 50) / rows) throw std::bad_alloc();
+    }
+    int failure = 0;
+    {
+        nb::gil_scoped_release release;
+        auto memory = [&](const Job &job) {
+            const int64_t bytes = level.memory(job, is_double);
+            if (bytes >= MOST_MEMORY) throw std::bad_alloc();
+            return size_t(bytes);
+        };
+        auto together = [&](const Job *some, size_t count) {
+            Pool::Lease first(pool(), memory(some[0])), second(pool(), count == 2 ? memory(some[1]) : 64);
+            void *const pieces[] = {first.data(), second.data()};
+            return level.run(some, pieces, int64_t(count), is_double);
+        };
+        failure = apart ? together(jobs, 2) : 0;
+        for (size_t k = 0; k < n && !apart && failure >= 0; k++) failure |= together(jobs + k, 1);
+        // As many threads as asked for were not to be had: one will do.
+        for (size_t k = 0; k < n && failure < 0; k++) {
+            jobs[k].threads = 1;
+            jobs[k].by_units = false;
+            if (together(jobs + k, 1) > 0) failure = 1;
+        }
+    }
+    if (failure > 0) throw std::runtime_error("the plan has an operation that this build does not know");
+}
 
 }  // namespace gatewise
 
 NB_MODULE(_core, m) {
     using namespace gatewise;
-    m.doc() = "Loops over time on the CPU, compiled.";
+    m.doc() = "Schedules on the CPU, compiled.";
+    nb::set_leak_warnings(false);  // plans are remembered until the interpreter ends
     m.def("levels", [] {
         std::vector<std::string> names;
         for (const Level *level : supported()) names.push_back(level->name);
         return names;
     });
     m.def("level", [] { return std::string(chosen().name); });
-    m.def("packed_size", [](int64_t n_outputs, int64_t width, int64_t depth, bool is_double) {
-        return chosen().packed_size(n_outputs, width, depth, is_double);
-    });
-    // matrices[o * n_factors + f]: address, row stride and whether it is transposed, of output o and factor f.
-    m.def("pack", [](Ints addresses, Ints strides, Ints transposed, Ints depths, int64_t n_outputs, int64_t width,
-                     int64_t packed, bool is_double) {
-        int64_t n_factors = int64_t(depths.size());
-        if (int64_t(addresses.size()) != n_outputs * n_factors || addresses.size() != strides.size() ||
-            addresses.size() != transposed.size() || packed == 0)
-            throw std::invalid_argument("expected an address, a stride and a flag for each output and factor");
-        chosen().pack_matrix(reinterpret_cast<const void *const *>(addresses.data()), strides.data(), transposed.data(),
-                             depths.data(), n_outputs, n_factors, width, reinterpret_cast<void *>(packed), is_double);
-    });
-    nb::class_<Plan>(m, "Plan")
-        .def(nb::init<Ints, Doubles, int64_t, bool>(), "numbers"_a, "constants"_a, "buffers"_a, "is_double"_a)
-        .def("run", &Plan::run, "table"_a, "matrices"_a, "steps"_a, "rows"_a, "backwards"_a, "threads"_a);
+    nb::class_<Owner>(m, "Plan")
+        .def(nb::init<Ints, Doubles, bool, bool>(), "numbers"_a, "constants"_a, "is_double"_a, "interprets"_a = false,
+             "Read and check a plan; `interprets`: without functions that were written for programs.")
+        .def_prop_ro(
+            "needs",
+            [](const Owner &owner) {
+                const Needs &needs = owner.reader.needs();
+                return std::make_tuple(needs.streams, needs.states, needs.parameters, needs.results, needs.gradients);
+            },
+            "Units of each stream, state and result, and elements of each parameter and gradient, that are touched.")
+        .def_prop_ro(
+            "natives", [](const Owner &owner) { return std::make_pair(owner.reader.natives(), owner.reader.programs()); },
+            "How many pointwise programs have a function of their own, and how many there are.");
+    m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a,
+          "packed"_a = std::vector<const Packed *>());
+    bind_masks(m);
+    bind_ctc(m, [] { return chosen().name; });
+    bind_stream(m);
+    mind_forks();
 }

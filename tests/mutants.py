@@ -314,6 +314,74 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("torch.where(condition > 0, a, b)"),
         ),
     ],
+    ("backends.masks", "nn/test_masks.py"): [
+        (
+            ("torch.compiler.is_compiling() or "),
+            (""),
+        ),
+        (
+            ("torch._C._is_tracing() or "),
+            (""),
+        ),
+        (
+            (" or torch._C._are_functorch_transforms_active()"),
+            (""),
+        ),
+        (
+            (" or torch._C._len_torch_dispatch_stack()"),
+            (""),
+        ),
+        (
+            (" or torch._C._len_torch_function_stack()"),
+            (""),
+        ),
+        (
+            ("type(tensor) in (Tensor, nn.Parameter) and "),
+            (""),
+        ),
+        (
+            (" and tensor.is_cpu"),
+            (""),
+        ),
+        (
+            ("like.dtype in BITS and "),
+            (""),
+        ),
+        (
+            (" and all(tensor.dtype == torch.int64 for tensor in integers)"),
+            (""),
+        ),
+    ],
+    ("nn.masks", "nn/test_masks.py"): [
+        (
+            ("ROUNDS = 7"),
+            ("ROUNDS = 6"),
+        ),
+        (
+            ("self.step, self.step + steps"),
+            ("0, steps"),
+        ),
+        (
+            ("LOW - 1"),
+            ("LOW"),
+        ),
+        (
+            ("scaled(one, rate) if scale else one"),
+            ("one"),
+        ),
+        (
+            ("scaled(mask, rate) if scale else mask"),
+            ("mask"),
+        ),
+        (
+            ("half < bound"),
+            ("half <= bound"),
+        ),
+        (
+            ("(lane & 0xFFFF, lane >> 16)"),
+            ("(lane >> 16, lane & 0xFFFF)"),
+        ),
+    ],
     ("equations.text", "equations/test_text.py"): [
         (
             ('{"float": value.hex()} if'),

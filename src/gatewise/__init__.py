@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gatewise import cells as cells
     from gatewise import convert as convert
     from gatewise import testing as testing
-    from gatewise.nn import GRU, LSTM, RNN, Recurrent
+    from gatewise.nn import GRU, LSTM, RNN, Recurrent, Stream
     from gatewise.tasks import Classifier, Forecaster, load
     from gatewise.training import Checkpoints
 
@@ -26,6 +26,7 @@ __all__ = [
     "Classifier",
     "Forecaster",
     "Recurrent",
+    "Stream",
     "__version__",
     "cells",
     "convert",
@@ -39,6 +40,7 @@ _HOMES = {
     "LSTM": "gatewise.nn",
     "RNN": "gatewise.nn",
     "Recurrent": "gatewise.nn",
+    "Stream": "gatewise.nn",
     "Checkpoints": "gatewise.training",
     "Classifier": "gatewise.tasks",
     "Forecaster": "gatewise.tasks",

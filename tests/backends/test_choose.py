@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ from gatewise.cells import GRU, LSTM, Cell, Elman, State
 from gatewise.equations import linear, tanh
 from gatewise.errors import ConfigurationError
 from gatewise.nn import Recurrent
+
+choosing = sys.modules["gatewise.backends.choose"]  # the package has a function of that name
 
 
 class Own(Cell):
@@ -25,8 +28,9 @@ CALL = Call(LSTM(), "cpu", torch.float32, steps=7, batch=2, sizes=(("H", 5), ("X
 
 
 def test_auto_takes_the_first_that_can() -> None:
-    assert list(BACKENDS) == ["torch", "cpu", "reference"]
-    assert choose("auto", CALL).backend == "torch"
+    assert list(BACKENDS) == ["cpu", "torch", "reference"]
+    assert choose("auto", CALL).backend == "cpu"
+    assert choose("auto", replace(CALL, dtype=torch.bfloat16)).backend == "torch"
     assert choose("auto", replace(CALL, cell=Own())).backend == "cpu"
     assert choose("auto", replace(CALL, cell=Tweaked())).backend == "cpu"
     assert choose("auto", replace(CALL, cell=Own(), dtype=torch.bfloat16)).backend == "reference"
@@ -37,11 +41,36 @@ def test_auto_takes_the_first_that_can() -> None:
 def test_the_reason_is_printed() -> None:
     assert str(choose("auto", replace(CALL, cell=Own()))).splitlines() == [
         'backend: cpu (the first of "auto" that can)',
-        "  torch: cannot: torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells, not Own",
         "  cpu: runs the call",
+        "  torch: cannot: torch's fused calls compute the plain LSTM, LSTMP, GRU and Elman cells, not Own",
         '  reference: could run the call; it comes later in the order of "auto"',
     ]
     assert "  torch: could run the call; it was not asked for" in str(choose("reference", CALL)).splitlines()
+
+
+def test_many_sequences_with_large_matrices_and_few_steps_go_to_torch() -> None:
+    large = replace(CALL, batch=128, steps=64, sizes=(("H", 128), ("X", 3)), ragged=False)
+    assert choose("auto", large).backend == "torch"
+    for smaller in (
+        {"batch": 127},
+        {"steps": 65},
+        {"sizes": (("H", 127), ("X", 3))},
+        {"ragged": True},
+        {"cell": GRU()},
+    ):
+        assert choose("auto", replace(large, **smaller)).backend == "cpu"
+
+
+def test_what_was_measured_to_be_slower_is_left_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose.cache_clear()
+    monkeypatch.setitem(vars(choosing), "YIELDS", {"cpu": lambda call: "torch was measured to be faster"})
+    choice = choose("auto", CALL)
+    assert choice.backend == "torch"
+    assert "  cpu: could run the call; torch was measured to be faster" in str(choice).splitlines()
+    # Only where there is something faster, and never against a backend that was asked for.
+    assert choose("auto", replace(CALL, cell=Own())).backend == "cpu"
+    assert choose("cpu", CALL).backend == "cpu"
+    choose.cache_clear()
 
 
 def test_a_backend_asked_for_by_name_that_cannot_run_says_why() -> None:

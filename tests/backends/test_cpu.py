@@ -6,30 +6,24 @@ import subprocess
 import sys
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from gatewise import LSTM, cells
 from gatewise.backends import choose, cpu
+from gatewise.backends.operators import program_text
+from gatewise.backends.plan import ROW_OPS
 from gatewise.backends.scan import scan
 from gatewise.cells import Cell
 from gatewise.equations import TABLE, Step, matmul, parameter, rows, sigmoid, tanh, total, trace
 from gatewise.equations.bytecode import OPCODES
+from gatewise.errors import CellError
+from tests.backends.plans import chosen, core
 from tests.tolerance import assert_close
 
 # T, B, X, H, P: less than a vector, not a multiple of one, more rows than a block, one of everything.
 SHAPES = [(1, 1, 1, 2, 1), (5, 3, 3, 6, 2), (7, 13, 5, 34, 6), (3, 40, 20, 70, 18), (2, 2, 9, 16, 8)]
-
-
-def core() -> Any:
-    assert cpu.core is not None, "the tests need the compiled core: install with a C++ compiler"
-    return cpu.core
-
-
-def chosen(name: str) -> Cell:
-    return cells.get(name)(**({"cells_per_block": 2} if name == "lstm-1997" else {}))
 
 
 def compare(step: Step, shape: tuple[int, ...], dtype: torch.dtype, reverse: bool) -> None:
@@ -75,14 +69,8 @@ def compare(step: Step, shape: tuple[int, ...], dtype: torch.dtype, reverse: boo
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("name", cells.list())
-@pytest.mark.parametrize("around", ["in torch", "in the core"])
-def test_every_cell_equals_the_reference(
-    name: str, reverse: bool, around: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also with what comes before and after the loop in the core, which small sequences leave to torch."""
+def test_every_cell_equals_the_reference(name: str, reverse: bool) -> None:
     core()
-    if around == "in the core":
-        monkeypatch.setattr(cpu, "WORTH_A_LOOP", 0)
     for shape in SHAPES:
         compare(chosen(name).trace(), shape, torch.float64, reverse)
         # Two units normalised together are +1 and -1, or anything where they are nearly equal.
@@ -93,7 +81,7 @@ def test_every_cell_equals_the_reference(
 def test_the_core_knows_every_operation_by_the_same_number() -> None:
     """A program of one operation each, against the reference on the same numbers."""
     assert list(OPCODES)[3:] == list(TABLE)
-    assert set(cpu.ROW_OPS) == set(rows.TABLE)
+    assert set(ROW_OPS) == set(rows.TABLE)
     from gatewise.equations.expr import pointwise
 
     for name, operation in TABLE.items():
@@ -176,18 +164,6 @@ def test_threads_share_the_batch_and_change_no_bit() -> None:
     assert torch.equal(found[0], found[1])
 
 
-def test_several_python_threads_at_once() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    layer = LSTM(8, 24, peephole=True).eval()
-    xs = [torch.randn(20, 3, 8, generator=torch.Generator().manual_seed(k)) for k in range(8)]
-    with torch.no_grad(), ThreadPoolExecutor(4) as pool:
-        want = [layer(x)[0] for x in xs]
-        for _ in range(5):
-            for a, b in zip(pool.map(lambda x: layer(x)[0].detach(), xs), want, strict=True):
-                assert torch.equal(a, b)
-
-
 LEVELS = """
 import json, sys, torch
 from gatewise import LSTM
@@ -203,7 +179,9 @@ print(json.dumps([cpu.core.level(), explained, output.flatten().tolist(), x.grad
 
 
 def in_a_process(level: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **({"GATEWISE_CPU_LEVEL": level} if level is not None else {})}
+    environment = {key: value for key, value in os.environ.items() if key != "GATEWISE_CPU_LEVEL"}
+    if level is not None:
+        environment["GATEWISE_CPU_LEVEL"] = level
     return subprocess.run([sys.executable, "-c", LEVELS], env=environment, capture_output=True, text=True, check=False)
 
 
@@ -226,38 +204,20 @@ def test_an_unknown_level_is_refused() -> None:
     assert "GATEWISE_CPU_LEVEL=x86_64_v9 is no level of this processor and build; there is: " in outcome.stderr
 
 
-def ints(*values: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.array(values, dtype=np.int64)
-
-
-NONE = np.array([], dtype=np.float64)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [
-        (ints(7), "out of range"),
-        (ints(1, 4), "ends too early"),
-        (ints(1, 4, 1, 0, 1, 5, 0, 0, 0), "no such buffer"),
-        (ints(1, 4, 1, 0, 1, 0, 0, 0, 1, OPCODES["load"], 3, 0, 0, 0), "names what is not there"),
-        (ints(1, 4, 1, 0, 1, 0, 0, 0, 1, OPCODES["store"], 0, 9, 0, 0), "names what is not there"),
-        (ints(1, 4, 1, 0, 1, 0, 0, 2, 0), "no such number"),
-        (ints(3, 0, 0, 0), "without operands"),
-        (ints(0, 4, 0, 1, 0), "without factors"),
-    ],
-)
-def test_a_plan_that_does_not_fit_is_refused(numbers: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        core().Plan(numbers, NONE, 1, False)
-
-
-def test_buffers_that_do_not_fit_are_refused() -> None:
-    plan = core().Plan(ints(1, 4, 1, 0, 1, 0, 0, 0, 0), NONE, 1, False)
-    table = np.zeros((1, 7), dtype=np.int64)
-    with pytest.raises(ValueError, match="no address"):
-        plan.run(table, ints(), 1, 1, False, 1)
-    with pytest.raises(ValueError, match="other buffers or matrices"):
-        plan.run(np.zeros((2, 7), dtype=np.int64), ints(), 1, 1, False, 1)
+def test_parameters_that_are_too_small_are_refused() -> None:
+    """The operator is called with whatever an exported graph holds."""
+    step = chosen("lstm").trace()
+    sizes = {"X": 3, "H": 4}
+    parameters = [torch.zeros([sizes[w] for w in p.shape]) for p in step.parameters.values()]
+    states = [torch.zeros(2, 4) for _ in step.states]
+    text = program_text(step, ("h",))
+    scan_operator = torch.ops.gatewise.scan
+    scan_operator(text, [torch.zeros(5, 2, 3)], parameters, states, False, False, "cpu")
+    for k, name in enumerate(step.parameters):
+        if k < len(parameters) - 3:  # sizes are taken from the last ones
+            wrong = [*parameters[:k], parameters[k][:-1].clone(), *parameters[k + 1 :]]
+            with pytest.raises(CellError, match=rf"the parameter \"{name}\" must have"):
+                scan_operator(text, [torch.zeros(5, 2, 3)], wrong, states, False, False, "cpu")
 
 
 def test_without_the_core_everything_runs_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from gatewise.backends.scan import scan
 from gatewise.cells import Cell
 
 Array = NDArray[np.float64]
+BACKEND = "reference"  # on which cells run here
 SIZES = {"X": 3, "H": 4, "S": 2}
 BATCH = 2
 
@@ -41,7 +42,7 @@ def execute(
             name: torch.full((BATCH, SIZES[str(leaf.width)]), float(step.initial[name]), dtype=torch.float64)
             for name, leaf in step.states.items()
         }
-    return scan(step, inputs, p, states, emit=[*step.states, *step.observed])
+    return scan(step, inputs, p, states, emit=[*step.states, *step.observed], backend=BACKEND)
 
 
 def run(

@@ -26,6 +26,7 @@ from gatewise.cells import (
     PeepholeLSTM,
 )
 from gatewise.errors import CellError
+from tests.cells import running
 from tests.cells.lstm_loop import SIZES, Values, family, lstm1997, parameters, random
 from tests.tolerance import assert_close
 
@@ -41,7 +42,7 @@ def tried(cell: Cell, expected: Callable[[Tensor, Values, Values], Values], size
         name: random(BATCH, sizes[str(leaf.width)], seed=2 + k) for k, (name, leaf) in enumerate(step.states.items())
     }
     names = [*step.states, *step.observed]
-    got, final = scan(step, {"x": x}, p, states, emit=names)
+    got, final = scan(step, {"x": x}, p, states, emit=names, backend=running.BACKEND)
     want = expected(x, states, p)
     leaves = {"x": x, **{f"first {name}": value for name, value in states.items()}, **p}
     outer = {name: random(*want[name].shape, seed=50 + k).detach() for k, name in enumerate(names)}
@@ -142,7 +143,7 @@ def test_truncation_changes_gradients_and_no_value() -> None:
         step = LSTM1997(truncated=truncated).trace()
         p = parameters({name: parameter.shape for name, parameter in step.parameters.items()}, SIZES)
         states = {name: torch.zeros(BATCH, 6, dtype=torch.float64) for name in step.states}
-        outputs, _ = scan(step, {"x": x}, p, states)
+        outputs, _ = scan(step, {"x": x}, p, states, backend=running.BACKEND)
         found.append((outputs["h"], *torch.autograd.grad(outputs["h"][-1].sum(), [x, p["G_ii"]])))
     assert_close(found[0][0], found[1][0], STEPS)
     assert not torch.allclose(found[0][1][0], found[1][1][0])

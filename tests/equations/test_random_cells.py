@@ -48,7 +48,6 @@ def worst(got: list[torch.Tensor], want: list[torch.Tensor]) -> float:
 def test_the_derived_backward_of_random_cells_equals_autograd(monkeypatch: pytest.MonkeyPatch) -> None:
     """In torch operations, and in the compiled core with everything that it can take over."""
     assert cpu.core is not None
-    monkeypatch.setattr(cpu, "WORTH_A_LOOP", 0)
     compiled = partial(scan, backend="cpu")
     used: Counter[str] = Counter()
     kinks: Counter[str] = Counter()

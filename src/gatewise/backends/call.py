@@ -23,6 +23,7 @@ class Call:
         ragged: whether the sequences have lengths of their own.
         extras: what else the call asks for, in words: masks, resets, states over time, tracing.
         torchs_form: whether parameters are stored as torch stores them.
+        weights: in how few bits matrices are stored: "bf16", "int8", or None for all.
     """
 
     cell: Cell
@@ -34,11 +35,14 @@ class Call:
     ragged: bool = False
     extras: tuple[str, ...] = ()
     torchs_form: bool = True
+    weights: str | None = None
 
     def __str__(self) -> str:
         widths = ", ".join(f"{name}={size}" for name, size in self.sizes)
         ragged = "".join(f", with {what}" for what in (*(["lengths"] if self.ragged else []), *self.extras))
         dtype = str(self.dtype).removeprefix("torch.")
+        if self.weights is not None:
+            dtype += f" with weights stored as {self.weights},"
         shape = f"T={self.steps}, B={self.batch}, {widths}{ragged}"
         return f"{type(self.cell).__name__} of {shape}, {dtype} on {self.device}"
 

@@ -6,7 +6,7 @@ run under autograd, the result is differentiable any number of times.
 Legend: T steps, B batch, w the width of a vector (X, H, P, ...).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,7 +49,6 @@ def execute(
     shape: tuple[int, int],
     backwards: bool = False,
     groups: int | None = None,
-    engine: "Engine | None" = None,
 ) -> Executed:
     """Run a schedule over a batch of sequences.
 
@@ -62,102 +61,60 @@ def execute(
         shape: T and B.
         backwards: let the loop run from the last time step to the first.
         groups: sum parameters' gradients over each of this many equal parts of the batch for itself.
-        engine: what runs loops over time; by default torch operations.
     """
     steps, batch = shape
-    engine = engine or Engine(_loop)
     values = dict(given)
     example = next(iter([*states.values(), *given.values(), *parameters.values()]))
     constants = Constants(parameters, example)
-
-    def around(pieces: "Sequence[Stage | Schedule]") -> None:
-        for piece in pieces:
-            if isinstance(piece, Schedule):
-                values.update(engine.loop(Frame(piece, values, constants, {}, sizes, shape, False)).kept)
-            else:
-                _run(piece, values, constants, sizes)
-
-    before, after = engine.around(schedule, sizes, shape)
-    around(before)
-    looped = engine.loop(Frame(schedule, values, constants, states, sizes, shape, backwards))
-    values.update(looped.kept)
-    around(after)
+    for stage in schedule.before:
+        _run(stage, values, constants, sizes)
+    kept, final = _loop(schedule, values, constants, states, sizes, shape, backwards)
+    values.update(kept)
+    for stage in schedule.after:
+        _run(stage, values, constants, sizes)
     results = []
     for node in schedule.results:
         value, full = _value(node, values, constants), (steps, batch, sizes[node.width] if node.width else 1)
         # Expanded only where it has to be: a view could not be changed in place by whoever gets it.
         results.append(value if value.shape == full else value.expand(full))
+    return Executed(results, final, summed(schedule.sums, values, constants, shape, sizes, groups))
+
+
+def summed(
+    terms: Iterable[Sum],
+    values: Mapping[Expr, Tensor],
+    constants: "Constants",
+    shape: tuple[int, int],
+    sizes: Mapping[str, int],
+    groups: int | None,
+) -> dict[str, Tensor]:
+    """Each parameter's sum over all steps and the batch; with groups in front a dimension for them."""
     sums: dict[str, Tensor] = {}
-    for term in schedule.sums:
+    for term in terms:
         part = _sum(term, values, constants, shape, sizes, groups)
         known = sums.get(term.parameter)
         sums[term.parameter] = part if known is None else known + part
-    return Executed(results, looped.final, sums)
+    return sums
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What the loop over time of a schedule finds.
-
-    Attributes:
-        schedule: of which it is the loop.
-        values: everything over time from outside and from before the loop.
-        constants: what does not change over time.
-        states: each carried state `[B, w]` before the first turn.
-        sizes: what symbolic widths stand for.
-        shape: T and B.
-        backwards: whether it runs from the last time step to the first.
-    """
-
-    schedule: Schedule
-    values: Mapping[Expr, Tensor]
-    constants: "Constants"
-    states: Mapping[str, Tensor]
-    sizes: Mapping[str, int]
-    shape: tuple[int, int]
-    backwards: bool
-
-    def value(self, node: Expr) -> Tensor:
-        """The value of an expression from outside the loop."""
-        return _value(node, self.values, self.constants)
-
-
-@dataclass(frozen=True, eq=False)
-class Looped:
-    """What a loop gives: the values `[T, B, w]` of `schedule.kept`, and each state `[B, w]` after the last turn."""
-
-    kept: dict[Expr, Tensor]
-    final: dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What runs loops over time.
-
-    Attributes:
-        loop: runs a schedule's loop.
-    """
-
-    loop: Callable[[Frame], Looped]
-
-    def around(
-        self, schedule: Schedule, sizes: Mapping[str, int], shape: tuple[int, int]
-    ) -> tuple[Sequence[Stage | Schedule], Sequence[Stage | Schedule]]:
-        """What runs before and after a schedule's loop: stages over the whole sequence, or loops without states."""
-        return schedule.before, schedule.after
-
-
-def _loop(frame: Frame) -> Looped:
-    schedule, values, constants, states = frame.schedule, frame.values, frame.constants, frame.states
-    (steps, batch), sizes = frame.shape, frame.sizes
-
+def _loop(
+    schedule: Schedule,
+    values: Mapping[Expr, Tensor],
+    constants: "Constants",
+    states: Mapping[str, Tensor],
+    sizes: Mapping[str, int],
+    shape: tuple[int, int],
+    backwards: bool,
+) -> tuple[dict[Expr, Tensor], dict[str, Tensor]]:
+    """The loop: the values `[T, B, w]` of `schedule.kept`, and each state `[B, w]` after the last turn."""
+    steps, batch = shape
     # unbind, not indexing: the backward of `value[t]` writes a whole sequence for each step, T^2 in all.
     streams = [(node, values[node].unbind(0)) for node in schedule.streamed]
     still = {node: value for node, value in values.items() if node not in schedule.streamed}
     leaves = {name: leaf for name, (leaf, _) in schedule.carried.items()}
     current = {leaf: states[name] for name, leaf in leaves.items()}
     collected: dict[Expr, list[Tensor]] = {node: [] for node in schedule.kept}
-    for t in range(steps - 1, -1, -1) if frame.backwards else range(steps):
+    for t in range(steps - 1, -1, -1) if backwards else range(steps):
         now = {**still, **current}
         for node, parts in streams:
             now[node] = parts[t]
@@ -169,8 +126,8 @@ def _loop(frame: Frame) -> Looped:
             # A parameter or a constant alone has no batch.
             current[leaf] = _value(update, now, constants).expand(batch, states[name].shape[-1])
 
-    kept = {node: torch.stack(turns[::-1] if frame.backwards else turns) for node, turns in collected.items()}
-    return Looped(kept, {name: current[leaf] for name, leaf in leaves.items()})
+    kept = {node: torch.stack(turns[::-1] if backwards else turns) for node, turns in collected.items()}
+    return kept, {name: current[leaf] for name, leaf in leaves.items()}
 
 
 class Constants(dict[Expr, Tensor]):

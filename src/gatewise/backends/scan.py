@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from gatewise.backends.derivatives import Scan, Signature
 from gatewise.backends.operators import program_text
@@ -116,8 +117,9 @@ def run(
     found: Sequence[Tensor]
     if torch.compiler.is_compiling():
         found = torch.ops.gatewise.scan(prepared.text, *tensors, reverse, training, backend)
-    elif training or torch._C._are_functorch_transforms_active():
-        # As a function, which torch.func can transform; the operator it cannot.
+    elif training or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
+        # As a function, which torch.func can transform and which says that it has no forward mode; the operator cannot
+        # be transformed, and would drop tangents without a word.
         signature = Signature(prepared.text, reverse, backend)
         found = Scan.apply(signature, *(tensor for group in tensors for tensor in group))
     else:

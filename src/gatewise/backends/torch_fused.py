@@ -70,6 +70,8 @@ def supports(call: Call) -> str | None:
         return "torch's fused calls need parameters in torch's form: use gatewise.LSTM, GRU or RNN, not Recurrent"
     if call.extras:
         return f"torch's fused calls know nothing of {' and '.join(call.extras)}"
+    if call.weights is not None:
+        return f"torch's fused calls store weights as they are given, not as {call.weights}"
     if call.device not in DEVICES:
         return f"torch's fused calls are used on {' and '.join(DEVICES)}, not on {call.device}"
     return unsupported_dtype(call)

@@ -74,7 +74,10 @@ class Bytecode:
         return "\n".join([*arrays, *numbers, *map(str, self.instructions)])
 
 
-def lower(stage: Stage, wanted: Iterable[Expr]) -> Bytecode:
+Spelling = tuple[str, tuple[Expr, ...]]  # an operation of the table, and its operands
+
+
+def lower(stage: Stage, wanted: Iterable[Expr], spelled: Mapping[Expr, Spelling] | None = None) -> Bytecode:
     """Lower a pointwise stage; what comes from outside is loaded where it is first read.
 
     Registers are taken again as soon as nobody reads their value any more (linear scan), so that few blocks of units
@@ -83,6 +86,7 @@ def lower(stage: Stage, wanted: Iterable[Expr]) -> Bytecode:
     Args:
         stage: of kind "pointwise".
         wanted: expressions that are read outside of the stage; those that it computes are stored.
+        spelled: nodes that are computed from something else than their own operands.
 
     >>> from gatewise.equations import state, tanh
     >>> a, b = state("a"), state("b")
@@ -100,15 +104,19 @@ def lower(stage: Stage, wanted: Iterable[Expr]) -> Bytecode:
     r0 = mul r0 r1
     array 2 = r0
     """
+    spelling = {node: (node.op, node.args) for node in stage.nodes} | {
+        node: spell for node, spell in (spelled or {}).items() if node in stage.nodes
+    }
+    read = dict.fromkeys(arg for node in stage.nodes for arg in spelling[node][1])
     inside = set(stage.nodes)
     stored = set(wanted) & inside
     last: dict[Expr, int] = {}
     for position, node in enumerate(stage.nodes):
-        for arg in node.args:
+        for arg in spelling[node][1]:
             last[arg] = position
-    inputs = tuple(dict.fromkeys(a for n in stage.nodes for a in n.args if a not in inside and a.op != "constant"))
+    inputs = tuple(arg for arg in read if arg not in inside and arg.op != "constant")
     outputs = tuple(node for node in stage.nodes if node in stored)
-    constants = tuple(dict.fromkeys(a for n in stage.nodes for a in n.args if a.op == "constant"))
+    constants = tuple(arg for arg in read if arg.op == "constant")
     arrays = {expr: k for k, expr in enumerate((*inputs, *outputs))}
     instructions: list[Instruction] = []
     place: dict[Expr, int] = {}
@@ -124,16 +132,17 @@ def lower(stage: Stage, wanted: Iterable[Expr]) -> Bytecode:
         return registers - 1
 
     for position, node in enumerate(stage.nodes):
-        for arg in dict.fromkeys(node.args):
+        op, args = spelling[node]
+        for arg in dict.fromkeys(args):
             if arg not in place:
                 place[arg] = take()
                 kind, source = (CONSTANT, constants.index(arg)) if arg.op == "constant" else (LOAD, arrays[arg])
                 instructions.append(Instruction(kind, place[arg], (source,)))
-        operands = tuple(place[arg] for arg in node.args)
-        free += [place.pop(arg) for arg in dict.fromkeys(node.args) if last[arg] == position]
+        operands = tuple(place[arg] for arg in args)
+        free += [place.pop(arg) for arg in dict.fromkeys(args) if last[arg] == position]
         # An operation reads unit by unit what it then writes: the target may be one of its operands.
         place[node] = take()
-        instructions.append(Instruction(node.op, place[node], operands))
+        instructions.append(Instruction(op, place[node], operands))
         if node in stored:
             instructions.append(Instruction(STORE, arrays[node], (place[node],)))
         if node not in last:

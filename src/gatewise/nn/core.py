@@ -3,10 +3,11 @@
 Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, L layers, D directions (1 or 2).
 """
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -14,20 +15,24 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.backends import Call, Choice, check_backend, choose
 from gatewise.backends.call import FLOATING
+from gatewise.backends.layer_scan import Scans, eligible, refuse_training
 from gatewise.backends.scan import Prepared, prepare, run
 from gatewise.cells import Cell
 from gatewise.equations import Step
 from gatewise.equations.transform import RESET, VALID
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn import variants
+from gatewise.nn.compiled import Compiled, compiled
 from gatewise.nn.initial import check_initialisation, initialise, with_learned_states
 from gatewise.nn.layout import Layout, own, sizes_of
 from gatewise.nn.masking import BETWEEN, STREAMS, masked
-from gatewise.nn.masks import Draw, scaled
+from gatewise.nn.masks import Draw
+from gatewise.nn.narrow import check_weights, round_matrices
 from gatewise.nn.padding import directed, valid_steps, without_padding
 from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
+from gatewise.nn.stream import Stack, Stream
 
-States = list[dict[str, Tensor]]  # one mapping for each layer and direction, in torch's order: name to [B, w]
+States = list[dict[str, Tensor]]  # mappings from names to states: of each layer and direction, in torch's order, [B, w]
 
 
 class RecurrentCore(nn.Module):
@@ -104,6 +109,9 @@ class RecurrentCore(nn.Module):
         self._layouts: list[Layout] = []
         self._options: list[variants.Options] = []
         self._matrices: list[list[str]] = []
+        self._weight_storage: str | None = None
+        self._compiled: dict[object, Compiled] = {}  # calls of the core that were made ready
+        self._plain: dict[object, bool] = {}  # whether calls of a shape go the short way
         check_widths(widths)
         width = input_size
         for cell, hidden in zip(cells, hidden_sizes, strict=True):
@@ -135,16 +143,24 @@ class RecurrentCore(nn.Module):
         unused = sorted(set(widths or {}) - {name for sizes in self._sizes for name in sizes})
         if unused:
             raise ConfigurationError(f"no cell has vectors of width {unused[0]}: leave it out of widths")
+        self._further_widths = further_widths(self._steps, self._sizes)
+        self._own_masks = any(chosen.masked() for chosen in self._options)
+        self._layer_of = [layer for layer, _ in self.scans]
+        self._shapes = [
+            {
+                **layout.shapes,
+                **{
+                    f"initial_{name}": (sizes[str(leaf.width)],)
+                    for name, leaf in step.states.items()
+                    if step.initial[name] == "learned"
+                },
+            }
+            for step, sizes, layout in zip(self._steps, self._sizes, self._layouts, strict=True)
+        ]
         self._names: list[dict[str, str]] = []
         for layer, direction in self.scans:
             suffix = f"_l{layer}" + ("_reverse" if direction else "")
-            shapes = dict(self._layouts[layer].shapes)
-            step, sizes = self._steps[layer], self._sizes[layer]
-            shapes |= {
-                f"initial_{name}": (sizes[str(leaf.width)],)
-                for name, leaf in step.states.items()
-                if step.initial[name] == "learned"
-            }
+            shapes = self._shapes[layer]
             self._names.append({name: name + suffix for name in shapes})
             for name, shape in shapes.items():
                 self.register_parameter(name + suffix, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
@@ -165,6 +181,82 @@ class RecurrentCore(nn.Module):
         """The width of the output of one direction of the last layer."""
         step, sizes = self._steps[-1], self._sizes[-1]
         return sizes[str(step.states[step.output].width)]
+
+    @property
+    def weight_storage(self) -> str | None:
+        """How the matrices are stored where the compiled core computes: None as they are, or "bf16" or "int8"."""
+        return self._weight_storage
+
+    def narrowed(self, weights: str) -> Self:
+        """A copy of the layer for inference, whose matrices are stored in fewer bits.
+
+        Its parameters hold the rounded numbers, in float32, so that every backend computes the same function; the `cpu`
+        backend packs them narrow, once for as long as they stay as they are. Arithmetic, states, biases and other
+        vectors stay float32. It is in evaluation mode, its parameters take no gradient, and a call that would have to
+        be differentiated is refused.
+
+        Args:
+            weights: "bf16": every element is off by at most 2^-8 of itself. "int8": whole numbers with a scale for each
+                row; every element is off by at most half the scale, which is 1 / 254 of the row's largest.
+
+        Raises:
+            ConfigurationError: no such storage; the parameters are not float32, not finite, or not the layer's own.
+
+        >>> from gatewise import LSTM
+        >>> LSTM(3, 5).narrowed("bf16")
+        LSTM(3, 5, weight_storage='bf16')
+        """
+        check_weights(weights)
+        if self._weight_storage not in (None, weights):
+            raise ConfigurationError(
+                f"the weights of {self} are rounded already: begin with the layer that they came from"
+            )
+        if any(True for _ in self.children()):
+            raise ConfigurationError(
+                f"the parameters of {self} are computed from others: bake them in first, for instance with "
+                "torch.nn.utils.parametrize.remove_parametrizations"
+            )
+        # Ordinary tensors, in inference mode too: what is written to others is not counted, and would be packed anew.
+        with torch.inference_mode(False):
+            layer = copy.deepcopy(self)
+            round_matrices(layer, weights)
+            layer._weight_storage = weights
+            layer._compiled, layer._plain = {}, {}
+            return layer.requires_grad_(False).eval()
+
+    def stream(self, batch: int = 1, *, weights: str | None = None, backend: str | None = None) -> Stream:
+        """The layer as a stream: B sequences that are given one step, or a few, at a time; see `Stream`.
+
+        Args:
+            batch: B, from 1.
+            weights: "bf16" or "int8" to store the matrices in fewer bits; see `narrowed`.
+            backend: "auto", "cpu" or "reference"; by default the layer's.
+
+        Raises:
+            ConfigurationError: the layer is bidirectional or has hooks; or an argument is not usable.
+
+        >>> from gatewise import LSTM
+        >>> layer = LSTM(3, 5)
+        >>> stream, x = layer.stream(), torch.randn(7, 1, 3)
+        >>> steps = torch.stack([stream.step(now).clone() for now in x])
+        >>> torch.allclose(steps, layer(x)[0], atol=1e-6)
+        True
+        """
+        if self._forward_pre_hooks or self._forward_hooks:
+            raise ConfigurationError(
+                f"{self} has forward hooks, which a stream would not run: remove them "
+                "(torch.nn.utils.prune.remove bakes a pruned weight in)"
+            )
+        if self.bidirectional:
+            raise ConfigurationError(
+                "a bidirectional layer cannot be a stream: its backward direction begins at the end of a sequence"
+            )
+        if weights is not None and self._weight_storage not in (None, check_weights(weights)):
+            raise ConfigurationError(f"the weights of {self} are rounded already: leave weights out")
+        check_size("batch", batch, least=1)
+        chosen = check_backend(self.backend if backend is None else backend)
+        stored = weights or self._weight_storage
+        return Stream(lambda: self._stack(batch, stored, chosen))
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew.
@@ -208,11 +300,17 @@ class RecurrentCore(nn.Module):
         backend: str = "reference",
         layers: int | None = None,
     ) -> tuple[Tensor, States, States]:
-        """The last layer's outputs `[T, B, D*w]`, the final states, and (with `everything`) all states over time."""
+        """The last layer's outputs `[T, B, D*w]`; of each layer the final states `[D, B, w]`, and (with `everything`)
+        all states over time `[T, D, B, w]`."""
         x, lengths = sequences.padded()
         x, parameters, states = self._cast(x, states)
-        valid = None if lengths is None else valid_steps(lengths, x)
         marks = None if resets is None else directed(resets, x, self.directions)
+        flat = [tensor for group in parameters for tensor in group.values()]
+        flat += [tensor for group in (inputs or {}, *(states or ())) for tensor in group.values()]
+        if self._weight_storage is not None and torch.is_grad_enabled():
+            refuse_training(self._weight_storage, [x, *flat])
+        direct = backend == "cpu" and x.shape[1] > 0 and eligible([x, *flat])
+        valid = None if lengths is None or direct else valid_steps(lengths, x)
         finals: States = []
         alls: States = []
         with self._own_precision(x):
@@ -221,26 +319,108 @@ class RecurrentCore(nn.Module):
                     x = self._drop(x, layer, draw)
                 if valid is not None:
                     x = without_padding(x, valid)
-                outputs: list[Tensor] = []
-                for direction in range(self.directions):
-                    number = layer * self.directions + direction
-                    output, final, over_time = self._scan(
-                        number,
-                        x,
-                        parameters[number],
-                        None if states is None else states[number],
-                        valid,
-                        None if marks is None else marks[direction],
-                        everything,
-                        draw,
-                        inputs or {},
-                        backend,
+                here = slice(layer * self.directions, (layer + 1) * self.directions)
+                before = None if states is None else states[here]
+                if direct:
+                    x, final, over_time = self._in_core(
+                        layer, x, parameters[here], before, lengths, marks, everything, draw, inputs or {}
                     )
-                    outputs.append(output)
-                    finals.append(final)
-                    alls.append(over_time)
-                x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+                else:
+                    x, final, over_time = self._in_torch(
+                        layer, x, parameters[here], before, valid, marks, everything, draw, inputs or {}, backend
+                    )
+                finals.append(final)
+                alls.append(over_time)
         return x, finals, alls
+
+    def _in_torch(
+        self,
+        layer: int,
+        x: Tensor,
+        stored: Sequence[Mapping[str, Tensor]],
+        states: States | None,
+        valid: Tensor | None,
+        marks: Sequence[Tensor] | None,
+        everything: bool,
+        draw: Draw | None,
+        inputs: Mapping[str, Tensor],
+        backend: str,
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """One layer, direction by direction, as operators that everything can look into."""
+        done = [
+            self._scan(
+                layer * self.directions + direction,
+                x,
+                stored[direction],
+                None if states is None else states[direction],
+                valid,
+                None if marks is None else marks[direction],
+                everything,
+                draw,
+                inputs,
+                backend,
+            )
+            for direction in range(self.directions)
+        ]
+        output = done[0][0] if len(done) == 1 else torch.cat([output for output, _, _ in done], dim=-1)
+        names = list(self._steps[layer].states)
+        final = {name: torch.stack([final[name] for _, final, _ in done]) for name in names}
+        if not everything:
+            return output, final, {}
+        return output, final, {name: torch.stack([values[name] for _, _, values in done], dim=1) for name in names}
+
+    def _in_core(
+        self,
+        layer: int,
+        x: Tensor,
+        stored: Sequence[Mapping[str, Tensor]],
+        states: States | None,
+        lengths: Tensor | None,
+        marks: Sequence[Tensor] | None,
+        everything: bool,
+        draw: Draw | None,
+        inputs: Mapping[str, Tensor],
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """One layer in the compiled core, both directions at once."""
+        base, chosen = self._steps[layer], self._options[layer]
+        emit = tuple(base.states) if everything else (base.output,)
+        unpacked = draw is not None and chosen.weight_dropout > 0
+        call = self._call_of(layer, draw is not None, marks is not None, emit, unpacked)
+        prepared, steps, batch = call.scans.prepared, x.shape[0], x.shape[1]
+        given: list[Mapping[str, Tensor]] = []
+        weights: list[Mapping[str, Tensor]] = []
+        for direction in range(self.directions):
+            mine: dict[str, Tensor] = {"x": x}
+            for name, leaf in base.inputs.items():
+                if name != "x":
+                    value = inputs[name].to(x.dtype)
+                    mine[name] = value.expand(steps, batch, value.shape[-1]) if leaf.width is None else value
+            tensors: Mapping[str, Tensor] = stored[direction]
+            if draw is not None:
+                if unpacked:
+                    tensors = {**tensors, **self._layouts[layer].unpack(tensors)}
+                first = (layer * self.directions + direction) * STREAMS
+                mine, parameters = masked(
+                    chosen, draw, first, prepared, self._sizes[layer], mine, tensors, self._matrices[layer]
+                )
+                tensors = parameters
+            if marks is not None:
+                mine[RESET] = marks[direction]
+            given.append(mine)
+            weights.append(tensors)
+        before: list[Mapping[str, Tensor] | None] = [None] * self.directions
+        if states is not None:
+            before = [*states]
+        elif self.learned_state:
+            before = [self._initial(layer * self.directions + k, stored[k], x) for k in range(self.directions)]
+        values = call(given, weights, before, () if lengths is None else lengths.tolist())
+        final = dict(zip(base.states, values[len(values) - len(base.states) :], strict=True))
+        if not everything:
+            return values[0], final, {}
+        places = dict(prepared.emit)
+        over_time = {name: values[places[name]] for name in emit}
+        split = {name: value.unflatten(2, (self.directions, -1)).transpose(1, 2) for name, value in over_time.items()}
+        return over_time[base.output], final, split
 
     def _scan(
         self,
@@ -287,11 +467,94 @@ class RecurrentCore(nn.Module):
             over_time = {name: torch.where(valid != 0, v, torch.zeros_like(v)) for name, v in over_time.items()}
         return over_time[emit[0] if names is not None else base.output], final, over_time
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is known of calls belongs to this process, and is soon known again.
+        return {**self.__dict__, "_compiled": {}, "_plain": {}}
+
     @torch.compiler.assume_constant_result
     def _prepare(self, layer: int, training: bool, resets: bool, padding: bool, emit: tuple[str, ...]) -> Prepared:
         # torch.compile calls this instead of looking into it: equations are no business of a graph of tensors.
         cell, chosen = self.cells[layer], self._options[layer]
         return prepare(variants.variant(self._steps[layer], chosen, cell.candidate, training, resets, padding), emit)
+
+    def _call_of(self, layer: int, training: bool, resets: bool, emit: tuple[str, ...], unpacked: bool) -> Compiled:
+        """One layer's call of the core; made ready once."""
+        key = (layer, training, resets, emit, unpacked)
+        call = self._compiled.get(key)
+        if call is None:
+            call = self._compiled[key] = compiled(
+                self._steps[layer],
+                self._prepare(layer, training, resets, False, emit),
+                lambda: self._prepare(layer, training, resets, True, emit),
+                self._layouts[layer],
+                self._sizes[layer],
+                self.directions,
+                unpacked,
+                self._weight_storage,
+            )
+        return call
+
+    def _stack(self, batch: int, weights: str | None, requested: str) -> Stack:
+        """What a stream of B sequences has to know of the layer as it is now."""
+        example = self.stored(0)[next(iter(self._names[0]))].detach()
+        self._check_parameters(example)
+        call = self._signature(example.device.type, example.dtype, 1, batch, False, (), weights)
+        choice = choose(requested, call, streaming=True)
+        runs = self.narrowed(str(weights)) if weights != self._weight_storage and choice.backend != "cpu" else self
+        scans: list[tuple[Scans, list[Tensor]]] = []
+        if choice.backend == "cpu":
+            for layer, step in enumerate(self._steps):
+                call = self._call_of(layer, False, False, (step.output,), False)
+                stored = self.stored(layer)
+                scans.append((call.scans, [stored[name] for name in call.stored]))
+
+        def run(x: Tensor, states: States, further: Mapping[str, Tensor]) -> tuple[Tensor, States]:
+            sequences = Sequences(x, None, None, x.shape[0], x.shape[1])
+            output, finals, _ = runs._run(sequences, states, inputs=further)
+            return output, [{name: value[0] for name, value in final.items()} for final in finals]
+
+        return Stack(
+            title=repr(self),
+            batch=batch,
+            weights=weights,
+            choice=choice,
+            example=example,
+            features=self.input_size,
+            outputs=self.output_size,
+            batch_first=self.batch_first,
+            inputs=self._further_widths,
+            scans=scans,
+            watched=[
+                (table, name, tensor)
+                for module in self.modules()
+                for table in (module._parameters, module._buffers)
+                for name, tensor in table.items()
+                if tensor is not None
+            ],
+            initial=[
+                {name: value.detach().clone() for name, value in states.items()}
+                for states in (
+                    self._initial(layer, self.stored(layer), example.new_empty(1, batch, 0))
+                    for layer in range(self.num_layers)
+                )
+            ],
+            run=run,
+            take=self._taken,
+            hand=self._handed_on,
+        )
+
+    def _taken(self, states: Any, x: Tensor) -> States:
+        """States of all layers `[B, w]`, checked, from the layer's own form; for an input `[T, B, X]`."""
+        raise NotImplementedError
+
+    def _handed_on(self, states: States) -> Any:
+        """The layer's own form of states from those of all layers `[B, w]`."""
+        raise NotImplementedError
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        if self._weight_storage is not None:
+            round_matrices(self, self._weight_storage)
 
     def _observe(
         self, sequences: Sequences, states: States | None, number: int, names: Sequence[str]
@@ -311,8 +574,8 @@ class RecurrentCore(nn.Module):
         """Dropout before a layer, in training."""
         if draw is None or self.dropout == 0:
             return x
-        mask = draw.moving(layer * self.directions * STREAMS + BETWEEN, x.shape[0], x.shape[2], self.dropout, x)
-        return x * scaled(mask, self.dropout)
+        stream = layer * self.directions * STREAMS + BETWEEN
+        return x * draw.moving(stream, x.shape[0], x.shape[2], self.dropout, x, scale=True)
 
     def _initial(self, number: int, stored: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
         """The states of one layer and direction before the first step, for an input `[T, B, X]`."""
@@ -365,11 +628,10 @@ class RecurrentCore(nn.Module):
         """
         autocast = self._autocast(data)
         for number, (layer, _) in enumerate(self.scans):
-            shapes = self._layouts[layer].shapes
+            shapes = self._shapes[layer]
             for name, value in self.stored(number).items():
-                full = self._names[number][name]
-                expected = shapes.get(name)
-                if expected is not None and tuple(value.shape) != tuple(expected):
+                full, expected = self._names[number][name], shapes[name]
+                if tuple(value.shape) != tuple(expected):
                     raise DataError(f"the parameter {full} must be {list(expected)}, got {list(value.shape)}")
                 if data.device != value.device:
                     raise DataError(
@@ -389,8 +651,7 @@ class RecurrentCore(nn.Module):
 
     def _draw(self, sequences: Sequences, seed: int | Tensor | None, numbers: Tensor | None, step: int) -> Draw | None:
         """Where a call's masks come from; None where none are drawn."""
-        masked = self.dropout > 0 or any(chosen.masked() for chosen in self._options)
-        if not self.training or not masked:
+        if not self.training or not (self._own_masks or self.dropout > 0):
             return None
         if seed is None:
             seed = torch.randint(0, 2**63 - 1, ())
@@ -442,12 +703,20 @@ class RecurrentCore(nn.Module):
         return self._signature(data.device.type, dtype, sequences.steps, sequences.batch, ragged, extras)
 
     def _signature(
-        self, device: str, dtype: torch.dtype, steps: int, batch: int, ragged: bool, extras: tuple[str, ...]
+        self,
+        device: str,
+        dtype: torch.dtype,
+        steps: int,
+        batch: int,
+        ragged: bool,
+        extras: tuple[str, ...],
+        weights: str | None = None,
     ) -> Call:
         if len(set(self.cells)) > 1:
             extras = (*extras, "layers of different cells")
         sizes = tuple(sorted(self._sizes[0].items()))
-        return Call(self.cells[0], device, dtype, steps, batch, sizes, ragged, extras, self.torchs_form)
+        stored = weights or self._weight_storage
+        return Call(self.cells[0], device, dtype, steps, batch, sizes, ragged, extras, self.torchs_form, stored)
 
     def _choose(self, sequences: Sequences, extras: tuple[str, ...] = ()) -> Choice:
         return choose(self.backend, self._call(sequences, extras))
@@ -463,6 +732,24 @@ class RecurrentCore(nn.Module):
     def _backend_of_graph(self, device: str, dtype: torch.dtype, ragged: bool, extras: tuple[str, ...]) -> str:
         # A graph serves every length and batch: the choice must not depend on the sizes at hand.
         return choose(self.backend, self._signature(device, dtype, 1, 1, ragged, extras)).backend
+
+
+def further_widths(steps: Sequence[Step], sizes: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Name and width of every input that the cells of a stack read besides x.
+
+    Raises:
+        ConfigurationError: two layers read an input in different widths.
+    """
+    found: dict[str, int] = {}
+    for layer, (step, known) in enumerate(zip(steps, sizes, strict=True)):
+        for name, leaf in step.inputs.items():
+            width = known[leaf.width] if leaf.width is not None else 1
+            if name != "x" and found.setdefault(name, width) != width:
+                raise ConfigurationError(
+                    f'{step.name} of layer {layer} reads the input "{name}" with {leaf.width} = {width} units, a layer '
+                    f"below with {found[name]}: no input fits both; choose sizes that agree, or one layer"
+                )
+    return found
 
 
 def check_widths(widths: object) -> None:

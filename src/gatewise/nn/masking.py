@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from gatewise.backends.scan import Prepared
-from gatewise.nn.masks import Draw, scaled
+from gatewise.nn.masks import Draw
 from gatewise.nn.variants import Options
 
 # What a mask is for, within one layer and direction: the stream of random numbers it takes.
@@ -44,7 +44,7 @@ def masked(
     rates = dict(chosen.zoneout)
     if chosen.variational_dropout > 0:
         rate = chosen.variational_dropout
-        given["x"] = x * scaled(draw.still(first + INPUT, x.shape[2], rate, x), rate)
+        given["x"] = x * draw.still(first + INPUT, x.shape[2], rate, x, scale=True)
     for name, width in prepared.inputs:
         kind, _, target = name.partition("_")
         if kind == "@zoneout":
@@ -52,14 +52,14 @@ def masked(
             given[name] = draw.moving(stream, steps, sizes[str(width)], rates[target], x)
         elif kind == "@keep":
             rate = chosen.recurrent_dropout
-            given[name] = scaled(draw.moving(first + CANDIDATE, steps, sizes[str(width)], rate, x), rate)
+            given[name] = draw.moving(first + CANDIDATE, steps, sizes[str(width)], rate, x, scale=True)
         elif kind == "@variational":
             rate = chosen.variational_dropout
-            mask = draw.still(first + OUTPUT, sizes[str(width)], rate, x)
-            given[name] = scaled(mask, rate).expand(steps, batch, -1)
+            mask = draw.still(first + OUTPUT, sizes[str(width)], rate, x, scale=True)
+            given[name] = mask.expand(steps, batch, -1)
     if chosen.weight_dropout > 0:
         rate = chosen.weight_dropout
         for k, name in enumerate(matrices):
             weight = parameters[name]
-            parameters[name] = weight * scaled(draw.of_weight(first + WEIGHT + k, rate, weight), rate)
+            parameters[name] = weight * draw.of_weight(first + WEIGHT + k, rate, weight, scale=True)
     return given, parameters

@@ -2,7 +2,8 @@
 
 The same seed gives the same masks on every device and backend, however a batch is split and a sequence cut. The numbers
 are those of Philox4x32-7 (Salmon, Moraes, Dror & Shaw 2011, Parallel Random Numbers: As Easy as 1, 2, 3; the fewest
-rounds that pass their tests); a counter serves eight units with 16 bits each, so that a rate is met to 1/65536.
+rounds that pass their tests); a counter serves eight units with 16 bits each, so that a rate is met to 1/65536. What
+counters mean is written here, in torch operations; on CPUs the compiled core draws the same bits.
 
 Legend: T steps, B batch, w the width of a vector.
 """
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from gatewise.backends import masks as core
 
 ROUNDS = 7
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -32,22 +35,22 @@ class Draw:
     sequences: Tensor
     step: int = 0
 
-    def moving(self, stream: int, steps: int, width: int, rate: float, like: Tensor) -> Tensor:
-        """1 with probability 1 - rate, otherwise 0, for each step, sequence and unit: `[T, B, w]`."""
+    def moving(self, stream: int, steps: int, width: int, rate: float, like: Tensor, *, scale: bool = False) -> Tensor:
+        """1 with probability 1 - rate, otherwise 0, for each step, sequence and unit: `[T, B, w]`; see `keep`."""
         times = torch.arange(self.step, self.step + steps, device=like.device)
-        return keep(self.seed, stream, times.view(-1, 1, 1), self.sequences.view(1, -1, 1), width, rate, like)
+        return keep(self.seed, stream, times, self.sequences, width, rate, like, scale=scale)
 
-    def still(self, stream: int, width: int, rate: float, like: Tensor) -> Tensor:
+    def still(self, stream: int, width: int, rate: float, like: Tensor, *, scale: bool = False) -> Tensor:
         """1 with probability 1 - rate, otherwise 0, for each sequence and unit, the same at all steps: `[1, B, w]`."""
-        whole = torch.full((1, 1, 1), LOW, device=like.device, dtype=torch.int64)
-        return keep(self.seed, stream, whole, self.sequences.view(1, -1, 1), width, rate, like)
+        whole = torch.full((1,), LOW, device=like.device, dtype=torch.int64)
+        return keep(self.seed, stream, whole, self.sequences, width, rate, like, scale=scale)
 
-    def of_weight(self, stream: int, rate: float, weight: Tensor) -> Tensor:
+    def of_weight(self, stream: int, rate: float, weight: Tensor, *, scale: bool = False) -> Tensor:
         """1 with probability 1 - rate, otherwise 0, for each element of a matrix."""
         rows, columns = weight.shape
-        whole = torch.full((1, 1), LOW - 1, device=weight.device, dtype=torch.int64)
-        numbers = torch.arange(rows, device=weight.device).view(-1, 1)
-        return keep(self.seed, stream, whole, numbers, columns, rate, weight)
+        whole = torch.full((1,), LOW - 1, device=weight.device, dtype=torch.int64)
+        numbers = torch.arange(rows, device=weight.device)
+        return keep(self.seed, stream, whole, numbers, columns, rate, weight, scale=scale)[0]
 
 
 def scaled(mask: Tensor, rate: float) -> Tensor:
@@ -55,30 +58,45 @@ def scaled(mask: Tensor, rate: float) -> Tensor:
     return mask / (1 - rate) if rate < 1 else mask
 
 
-def keep(seed: Tensor, stream: int, first: Tensor, second: Tensor, width: int, rate: float, like: Tensor) -> Tensor:
+def keep(
+    seed: Tensor,
+    stream: int,
+    times: Tensor,
+    numbers: Tensor,
+    width: int,
+    rate: float,
+    like: Tensor,
+    *,
+    scale: bool = False,
+) -> Tensor:
     """1 with probability 1 - rate, otherwise 0.
 
     Args:
         seed: an integer tensor of no dimension; its 64 bits are the key.
         stream: what the mask is for, so that two masks of one call differ.
-        first: integers of shape `[..., 1]`, a part of the counter.
-        second: the same, of a shape that broadcasts with `first`.
+        times: an integer for each step `[T]`, a part of the counter.
+        numbers: an integer for each sequence or row `[B]`, a part of the counter.
         width: of the mask; units are the last part of the counter.
         rate: the probability of 0.
         like: a tensor whose dtype and device the mask has.
+        scale: what is kept is made larger by what is dropped, so that the mean is 1.
 
     Returns:
-        The mask `[..., width]`.
+        The mask `[T, B, w]`.
     """
     if rate <= 0 or rate >= 1:
-        shape = [*torch.broadcast_shapes(first.shape[:-1], second.shape[:-1]), width]
-        return like.new_full(shape, 0.0 if rate >= 1 else 1.0)
+        return like.new_full((times.shape[0], numbers.shape[0], width), 0.0 if rate >= 1 else 1.0)
+    bound = round((1 - rate) * 2**16)
+    if core.supports(like, seed, times, numbers):
+        one = like.new_ones(())
+        return core.draw(seed, stream, times, numbers, width, bound, scaled(one, rate) if scale else one)
     octets = torch.arange((width + 7) // 8, device=like.device)
     key = seed.to(like.device, torch.int64)
-    lanes = philox(octets, first, second, torch.full_like(octets, stream), key & LOW, (key >> 32) & LOW)
-    bound = round((1 - rate) * 2**16)
+    counter = (octets, times.view(-1, 1, 1), numbers.view(1, -1, 1), torch.full_like(octets, stream))
+    lanes = philox(*counter, key & LOW, (key >> 32) & LOW)
     halves = [half < bound for lane in torch.broadcast_tensors(*lanes) for half in (lane & 0xFFFF, lane >> 16)]
-    return torch.stack(halves, dim=-1).flatten(-2)[..., :width].to(like.dtype)
+    mask = torch.stack(halves, dim=-1).flatten(-2)[..., :width].to(like.dtype)
+    return scaled(mask, rate) if scale else mask
 
 
 def philox(

@@ -5,7 +5,7 @@ Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, D di
 
 from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -198,16 +198,13 @@ class Recurrent(RecurrentCore):
         """Cells and sizes."""
         cells = self.cells[0] if len(set(self.cells)) == 1 else list(self.cells)
         return f"{cells!r}, {self.input_size}, {self.hidden_size}, num_layers={self.num_layers}" + (
-            ", bidirectional=True" if self.bidirectional else ""
+            (", bidirectional=True" if self.bidirectional else "")
+            + (f", weight_storage={self.weight_storage!r}" if self.weight_storage else "")
         )
 
     def _further(self, inputs: Mapping[str, Tensor], sequences: Sequences) -> dict[str, Tensor]:
         """The cells' further inputs `[T, B, w]`, checked."""
-        declared: dict[str, int] = {}
-        for step, sizes in zip(self._steps, self._sizes, strict=True):
-            for name, leaf in step.inputs.items():
-                if name != "x":
-                    declared.setdefault(name, sizes[leaf.width] if leaf.width is not None else 1)
+        declared = self._further_widths
         for name in inputs:
             if name not in declared:
                 raise DataError(f'no cell of {self} has an input "{name}"; there is: {", ".join(declared) or "only x"}')
@@ -254,26 +251,29 @@ class Recurrent(RecurrentCore):
                 expected = [self.directions, *batch, size]
                 if not isinstance(given[name], Tensor):
                     raise DataError(f"expected the state {name} of layer {layer} to be a Tensor, got {given[name]!r}")
-                if list(given[name].shape) != expected or not self._fits(given[name], data):
+                value = given[name]
+                if list(value.shape) != expected or value.device != data.device or not self._fits(value, data):
                     raise DataError(
-                        f"expected the state {name} of layer {layer} to be [D, B, w] = {expected} of {data.dtype}, got "
-                        f"{list(given[name].shape)} of {given[name].dtype}"
+                        f"expected the state {name} of layer {layer} to be [D, B, w] = {expected} of {data.dtype} on "
+                        f"{data.device}, got {list(value.shape)} of {value.dtype} on {value.device}"
                     )
             for direction in range(self.directions):
                 parts = {name: given[name][direction] for name in step.states}
                 found.append({name: part.unsqueeze(0) if sequences.unbatched else part for name, part in parts.items()})
         return found
 
-    def _handed(self, scans: Scans, sequences: Sequences, everything: bool) -> States:
-        """States as they are given out: layer by layer, directions stacked."""
-        place = 1 if everything else 0
-        found: States = []
-        for layer in range(self.num_layers):
-            here = scans[layer * self.directions : (layer + 1) * self.directions]
-            stacked = {
-                name: torch.stack([scan[name] for scan in here], dim=place) for name in self._steps[layer].states
-            }
-            if sequences.unbatched:
-                stacked = {name: value.squeeze(place + 1) for name, value in stacked.items()}
-            found.append(stacked)
+    def _taken(self, states: Any, x: Tensor) -> Scans:
+        found = self._scans(states, Sequences(x, None, None, x.shape[0], x.shape[1]))
+        if found is None:
+            raise DataError(f"expected states of {self}, got None; reset() begins anew")
         return found
+
+    def _handed_on(self, states: Scans) -> States:
+        return [{name: value.unsqueeze(0) for name, value in layer.items()} for layer in states]
+
+    def _handed(self, layers: States, sequences: Sequences, everything: bool) -> States:
+        """States as they are given out: layer by layer, without B for one sequence."""
+        if not sequences.unbatched:
+            return layers
+        place = 2 if everything else 1
+        return [{name: value.squeeze(place) for name, value in states.items()} for states in layers]

@@ -3,19 +3,24 @@
 Legend: T steps, B batch, X inputs, H hidden units, w the width of a state, D directions (1 or 2), L layers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.backends import torch_fused
+from gatewise.backends.cpu import unit_stride
+from gatewise.backends.layer_scan import eligible
 from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn.core import RecurrentCore, States
 from gatewise.nn.sequences import Lengths, Resets, Sequences
 from gatewise.nn.variants import Options
+
+MOST_PLAIN = 256  # shapes of calls that a layer remembers
 
 Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declaration
 
@@ -39,6 +44,10 @@ class TorchForm(RecurrentCore):
         sequence_ids: Tensor | None,
         first_step: int,
     ) -> tuple[Tensor | PackedSequence, Any]:
+        if lengths is None and resets is None and return_states == "last" and not torch.compiler.is_compiling():
+            short = self._short(input, hx)
+            if short is not None:
+                return short
         if return_states not in ("last", "all"):
             raise ConfigurationError(f'return_states={return_states!r} must be "last" or "all"')
         everything = return_states == "all"
@@ -60,10 +69,98 @@ class TorchForm(RecurrentCore):
         )
         names = list(self._steps[0].states)
         if everything:
-            over_time = tuple(torch.stack([values[name] for values in alls], dim=1) for name in names)
+            over_time = tuple(_joined([values[name] for values in alls], 1) for name in names)
             return sequences.restore(dense), self._handed(over_time, sequences, 2)
-        last = tuple(torch.stack([values[name] for values in finals]) for name in names)
+        last = tuple(_joined([values[name] for values in finals], 0) for name in names)
         return sequences.restore(dense), self._handed(last, sequences, 1)
+
+    def _short(self, input: Tensor | PackedSequence, hx: Any) -> tuple[Tensor, Any] | None:
+        """The plainest call that the compiled core runs, in the fewest steps; None where it is not that plain.
+
+        All of it is what the long way does as well, which also finds the words for whatever does not fit.
+        """
+        # What looks into a call may also choose another backend for it: it is asked for before what is remembered.
+        if (
+            type(input) is not Tensor
+            or (self.training and (self._own_masks or self.dropout > 0))
+            or not eligible((input,))
+        ):
+            return None
+        shape, dtype = input.shape, input.dtype
+        key = (shape, dtype, self.backend, self.training)
+        known = self._plain.get(key)
+        if known is None:
+            if len(self._plain) >= MOST_PLAIN:
+                self._plain.clear()
+            known = self._plain[key] = self._is_plain(input)
+        if not known or self.learned_state or torch.is_autocast_enabled("cpu"):
+            return None
+        single = input.dim() == 2
+        x = unit_stride(input.unsqueeze(1) if single else input.transpose(0, 1) if self.batch_first else input)
+        groups = self._plain_parameters(dtype)
+        if groups is None or input.device.type != "cpu":
+            return None
+        states: Sequence[Tensor] | None = None
+        if hx is not None:
+            states = self._plain_states(hx, x, single)
+            if states is None:
+                return None
+        each, finals = self.directions, []
+        for layer in range(self.num_layers):
+            call = self._call_of(layer, False, False, (self._steps[layer].output,), False)
+            tensors: list[Tensor | None] = []
+            for number in range(layer * each, (layer + 1) * each):
+                tensors.append(x)
+                tensors += groups[number]
+                tensors += [None] * call.states if states is None else [state[number] for state in states]
+            values = call.run(tensors, ())
+            x = values[0]
+            finals.append(values[1:])
+        last = finals[0] if len(finals) == 1 else [torch.cat(parts) for parts in zip(*finals, strict=True)]
+        if single:
+            last = [state.squeeze(1) for state in last]
+        output = x.squeeze(1) if single else x.transpose(0, 1) if self.batch_first else x
+        return output, last[0] if len(last) == 1 else tuple(last)
+
+    def _is_plain(self, input: Tensor) -> bool:
+        """Whether a call with nothing but an input of this shape and dtype is run by the core."""
+        sequences = self._arrange(input, None)
+        return sequences.batch > 0 and self._choose(sequences, self._extras(None, False)).backend == "cpu"
+
+    def _plain_parameters(self, dtype: torch.dtype) -> list[list[Tensor]] | None:
+        """The stored tensors of each layer and direction; None where one is not what it was made as."""
+        groups: list[list[Tensor]] = []
+        for layer, names in zip(self._layer_of, self._names, strict=True):
+            shapes, group = self._layouts[layer].shapes, []
+            for name, expected in shapes.items():
+                value = self._parameters.get(names[name])
+                if (
+                    value is None
+                    or type(value) is not Parameter
+                    or value.dtype is not dtype
+                    or value.shape != expected
+                    or value.device.type != "cpu"
+                    or not value.is_contiguous()
+                ):
+                    return None
+                group.append(value)
+            groups.append(group)
+        return groups
+
+    def _plain_states(self, hx: Any, x: Tensor, single: bool) -> Sequence[Tensor] | None:
+        """States `[L*D, B, w]`; None where they do not fit."""
+        step, sizes = self._steps[0], self._sizes[0]
+        parts = (hx,) if len(step.states) == 1 else hx
+        if type(parts) is not tuple or len(parts) != len(step.states):
+            return None
+        found = []
+        for leaf, part in zip(step.states.values(), parts, strict=True):
+            size, count = sizes[str(leaf.width)], len(self.scans)
+            expected = (count, size) if single else (count, x.shape[1], size)
+            if type(part) is not Tensor or part.dtype is not x.dtype or part.shape != expected or not part.is_cpu:
+                return None
+            found.append(unit_stride(part.unsqueeze(1) if single else part))
+        return found if eligible(found) else None
 
     def _run_torch(
         self, sequences: Sequences, states: Stacked | None, draw: Any
@@ -105,9 +202,9 @@ class TorchForm(RecurrentCore):
         >>> from gatewise import LSTM
         >>> print(LSTM(3, 5).explain(torch.randn(7, 2, 3)))
         LSTM of T=7, B=2, H=5, X=3, float32 on cpu
-        backend: torch (the first of "auto" that can)
-          torch: runs the call
-          cpu: ...
+        backend: cpu (the first of "auto" that can)
+          cpu: runs the call
+          torch: could run the call; it comes later in the order of "auto"
           reference: could run the call; it comes later in the order of "auto"
         """
         sequences = self._arrange(input, lengths)
@@ -221,6 +318,16 @@ class TorchForm(RecurrentCore):
             states = tuple(state.squeeze(batch) for state in states)
         return states[0] if len(states) == 1 else states
 
+    def _taken(self, states: Any, x: Tensor) -> States:
+        stacked = self._stacked(states, Sequences(x, None, None, x.shape[0], x.shape[1]))
+        if stacked is None:
+            raise DataError(f"expected states of {self}, got None; reset() begins anew")
+        return self._apart(stacked)
+
+    def _handed_on(self, states: States) -> Any:
+        stacked = tuple(torch.stack([layer[name] for layer in states]) for name in self._steps[0].states)
+        return stacked[0] if len(stacked) == 1 else stacked
+
     def _flatten(self, mode: int) -> None:
         """Lay the parameters out as one block for cuDNN, whose number of the kind of layer is `mode`."""
         weights = [value for number in range(len(self.scans)) for value in self._weights(number)]
@@ -264,6 +371,12 @@ class TorchForm(RecurrentCore):
             "forget_bias": (self.forget_bias, None),
             "expected_lag": (self.expected_lag, None),
             "backend": (self.backend, "auto"),
+            "weight_storage": (self.weight_storage, None),
         }
         further = [f"{name}={value!r}" for name, (value, default) in shown.items() if value != default]
         return ", ".join([str(self.input_size), str(self.hidden_size), *further])
+
+
+def _joined(layers: Sequence[Tensor], place: int) -> Tensor:
+    """The states of all layers, `[L*D, B, w]`, from those of each."""
+    return layers[0] if len(layers) == 1 else torch.cat(list(layers), dim=place)

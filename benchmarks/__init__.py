@@ -1,0 +1,1 @@
+"""Benchmarks: of the tasks, a script each, and of speed, `benchmarks.speed`."""

@@ -1,0 +1,162 @@
+// Vectors of one level, and functions of one unit. Included by level.cpp only, inside the level's namespace.
+#pragma once
+
+// Inlined by force: vectors by value have no calling convention that all compilers and levels agree on.
+#define GW_INLINE inline __attribute__((always_inline))
+#define GW_LAMBDA __attribute__((always_inline))
+
+template <typename S>
+struct Vec {
+    static constexpr int lanes = GW_BYTES / sizeof(S);
+    typedef S type __attribute__((vector_size(GW_BYTES)));
+    typedef S loose __attribute__((vector_size(GW_BYTES), aligned(sizeof(S)), may_alias));
+};
+
+template <typename S>
+GW_INLINE typename Vec<S>::type load(const S *p) {
+    return *reinterpret_cast<const typename Vec<S>::loose *>(p);
+}
+template <typename S>
+GW_INLINE void store(S *p, typename Vec<S>::type v) {
+    *reinterpret_cast<typename Vec<S>::loose *>(p) = v;
+}
+template <typename S>
+GW_INLINE typename Vec<S>::type splat(S x) {
+    return x - typename Vec<S>::type{};
+}
+
+// A product that no sum takes in before it is rounded: so that a value is the same bits wherever it is computed.
+template <typename V>
+GW_INLINE V rounded(V v) {
+#if GW_BYTES == 64
+    asm("" : "+v"(v));
+#elif defined(__x86_64__)
+    asm("" : "+x"(v));
+#elif defined(__aarch64__)
+    asm("" : "+w"(v));
+#endif
+    return v;
+}
+
+typedef Vec<float>::type vf;
+typedef int32_t vi __attribute__((vector_size(GW_BYTES)));
+
+GW_INLINE vf choose(vi condition, vf a, vf b) {
+    return (vf)((condition & (vi)a) | (~condition & (vi)b));
+}
+// A bound that lets NaN through: it is neither below nor above.
+GW_INLINE vf at_most(vf x, float bound) {
+    vf b = splat(bound);
+    return b < x ? b : x;
+}
+GW_INLINE vf at_least(vf x, float bound) {
+    vf b = splat(bound);
+    return b > x ? b : x;
+}
+
+// 1 / x for x between 2^-120 and 2^120.
+GW_INLINE vf reciprocal(vf x) {
+#if GW_BYTES == 64
+    // An estimate of 14 bits and a step of Newton's: a third of the time of a division.
+    vf y = __builtin_ia32_rcp14ps512_mask(x, vf{}, (unsigned short)-1);
+    return y + y * (1.0f - x * y);
+#else
+    return 1.0f / x;
+#endif
+}
+
+// 2^x for x in [-126, 127]: a polynomial of degree 6 on [-1/2, 1/2] (Cephes' exp2f). Adding 1.5 * 2^23 leaves
+// the nearest whole number in the lowest bits, and from there it goes to the exponent.
+GW_INLINE vf exp2_inside(vf x) {
+    const vf magic = splat(12582912.0f);
+    vf shifted = x + magic, r = x - (shifted - magic);
+    vf p = splat(1.535336188319500e-4f);
+    p = p * r + 1.339887440266574e-3f;
+    p = p * r + 9.618437357674640e-3f;
+    p = p * r + 5.550332471162809e-2f;
+    p = p * r + 2.402264791363012e-1f;
+    p = p * r + 6.931472028550421e-1f;
+    p = p * r + 1.0f;
+    return (vf)((vi)p + ((vi)shifted << 23));
+}
+GW_INLINE vf exp_(vf x) {
+    // In two factors, so that results down to the smallest normal number and up to infinity come out.
+    vf y = at_least(at_most(x, 89.0f), -104.0f);
+    // x * log2(e) in two parts: the product's rounding would cost the last digits of large results.
+    const vf magic = splat(12582912.0f);
+    vf n = (y * 1.44269504088896341f + magic) - magic;
+    vf r = y - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    vf p = splat(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    vi e = __builtin_convertvector(n, vi);
+    vi half = e >> 1;
+    vf result = p * (vf)((half + 127) << 23) * (vf)((e - half + 127) << 23);
+    return choose(x != x, x, result);
+}
+GW_INLINE vf sigmoid_(vf x) {
+    vf y = at_least(at_most(x, 80.0f), -80.0f);
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    vf result = reciprocal(1.0f + exp2_inside(y * -1.44269504088896341f));
+#else
+    vf result = reciprocal(1.0f + exp_(-y));  // the exponent's product would be rounded before its fraction is taken
+#endif
+    return choose(x != x, x, result);  // a NaN's own digits would be taken for an exponent
+}
+// A quotient of polynomials in x^2 (coefficients as in Eigen's `generic_fast_tanh_float`), 1 beyond what float can tell.
+GW_INLINE vf tanh_(vf x) {
+    vf y = at_least(at_most(x, 7.90531110763549805f), -7.90531110763549805f);
+    vf z = y * y;
+    vf p = splat(-2.76076847742355e-16f);
+    p = p * z + 2.00018790482477e-13f;
+    p = p * z - 8.60467152213735e-11f;
+    p = p * z + 5.12229709037114e-08f;
+    p = p * z + 1.48572235717979e-05f;
+    p = p * z + 6.37261928875436e-04f;
+    p = p * z + 4.89352455891786e-03f;
+    vf q = splat(1.19825839466702e-06f);
+    q = q * z + 1.18534705686654e-04f;
+    q = q * z + 2.26843463243900e-03f;
+    q = q * z + 4.89352518554385e-03f;
+    return y * p * reciprocal(q);
+}
+
+// Functions that are rare in cells, and all of double precision, go lane by lane through the C library.
+template <typename S, typename F>
+GW_INLINE typename Vec<S>::type each(typename Vec<S>::type x, F function) {
+    typename Vec<S>::type result;
+    for (int lane = 0; lane < Vec<S>::lanes; lane++) result[lane] = function(x[lane]);
+    return result;
+}
+
+template <typename S>
+GW_INLINE S softplus_of(S x) {
+    return (x > 0 ? x : S(0)) + std::log1p(std::exp(x > 0 ? -x : x));
+}
+
+template <typename S>
+struct Functions;
+template <>
+struct Functions<float> {
+    static GW_INLINE vf exp(vf x) { return exp_(x); }
+    static GW_INLINE vf sigmoid(vf x) { return sigmoid_(x); }
+    static GW_INLINE vf tanh(vf x) { return tanh_(x); }
+};
+typedef Vec<double>::type vd;
+template <>
+struct Functions<double> {
+    static GW_INLINE vd exp(vd x) {
+        return each<double>(x, [](double a) { return std::exp(a); });
+    }
+    static GW_INLINE vd sigmoid(vd x) {
+        return each<double>(x, [](double a) { return a >= 0 ? 1 / (1 + std::exp(-a)) : std::exp(a) / (1 + std::exp(a)); });
+    }
+    static GW_INLINE vd tanh(vd x) {
+        return each<double>(x, [](double a) { return std::tanh(a); });
+    }
+};
