@@ -228,17 +228,19 @@ class Forecaster(BaseEstimator):
             recipe, chosen, found = start.recipe, ("The recipe is that of the model that training starts from.",), ()
             check_recipe(recipe, panel, split)
             scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0), "validated")
-        self.fitted_, ended = fitting.finish(scouted)
-        self.structure_ = structure(self, parameters.STRUCTURE)
-        notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
-        self.interrupted_ = journal.interrupt.requested
-        self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
-        self.history_ = fitting.history
-        self.frequency_, self.categories_, self.roles_ = panel.frequency, panel.categories, panel.roles
-        self.baseline_season_, self.naive_error_ = season, naive_error
-        last = [panel.times[a + n - 1] for a, n in zip(panel.offsets[:-1], panel.observed_lengths, strict=True)]
-        self.trained_until_ = show_time(max(last))
-        self.rows_, self.series_ = int(panel.observed_lengths.sum()), len(panel)
+        fitted, ended = fitting.finish(scouted)
+        with journal.waiting():  # a signal is not to leave a model half of which is new
+            self.fitted_ = fitted
+            self.structure_ = structure(self, parameters.STRUCTURE)
+            notes = [*panel.notes, *chosen, *found, scouted.note, *ended]
+            self.interrupted_ = journal.interrupt.requested
+            self.recipe_, self.validation_, self.notes_ = self.fitted_.recipe, scouted.metrics, tuple(notes)
+            self.history_ = fitting.history
+            self.frequency_, self.categories_, self.roles_ = panel.frequency, panel.categories, panel.roles
+            self.baseline_season_, self.naive_error_ = season, naive_error
+            last = [panel.times[a + n - 1] for a, n in zip(panel.offsets[:-1], panel.observed_lengths, strict=True)]
+            self.trained_until_ = show_time(max(last))
+            self.rows_, self.series_ = int(panel.observed_lengths.sum()), len(panel)
 
     # ------------------------------------------------------------------ forecasting
     def table(self, source: Any) -> pa.Table:
