@@ -37,6 +37,9 @@ class Aligned {
 #ifdef MADV_HUGEPAGE
         if (page == LARGE) madvise(start, size, MADV_HUGEPAGE);
 #endif
+#ifdef GW_CHECKED
+        std::memset(start, 0xff, size > 0 ? size : page);  // what is read before it is written is not a number
+#endif
     }
     ~Aligned() { std::free(start); }
     Aligned(const Aligned &) = delete;
@@ -181,7 +184,7 @@ class Stream {
         job.steps = most_steps;
         job.rows = batch;
         job.threads = threads;
-        job.by_units = by_units && threads > 1;
+        job.by_units = by_units;
         job.weights = matrices.weights;
         job.packed = matrices.get();
         keep(layer);
@@ -242,8 +245,12 @@ class Stream {
 
    private:
     void keep(Layer &layer) {
+        if (forked) layer.job.threads = 1;
+        layer.job.by_units = layer.job.by_units && layer.job.threads > 1;
         auto make = [&] {
-            layer.memory = std::make_unique<Aligned>(size_t(level.kept_bytes(layer.job, is_double)));
+            const int64_t bytes = level.kept_bytes(layer.job, is_double);
+            if (bytes >= MOST_MEMORY) throw std::bad_alloc();
+            layer.memory = std::make_unique<Aligned>(size_t(bytes));
             layer.kept = level.keep(layer.job, layer.memory->get(), is_double);
         };
         make();
@@ -290,6 +297,7 @@ class Stream {
                 layer.job.steps = steps - from < stack.most_steps ? steps - from : stack.most_steps;
                 layer.job.states = layer.states[side].data();
                 layer.job.finals = layer.states[1 - side].data();
+                if (forked && layer.job.threads > 1) return NO_THREADS;
                 const int outcome = level.run_kept(layer.kept, is_double);
                 if (outcome != 0) return outcome > 0 ? UNKNOWN : NO_THREADS;
                 below = &layer.result;

@@ -187,7 +187,8 @@ def execute_plans(
     assert core is not None
     steps, batch = shape
     threads, by_units = shares(plans, batch, sum(lengths) if lengths else steps * batch)
-    core.run([made.core for made in plans], ports, backwards, steps, batch, lengths, threads, by_units, packed)
+    prepacked = (packed,) if packed else ()
+    core.run([made.core for made in plans], ports, backwards, steps, batch, lengths, threads, by_units, *prepacked)
 
 
 def shares(plans: Sequence[Plan], batch: int, lines: int) -> tuple[int, bool]:
