@@ -103,7 +103,11 @@ class Stream {
         int64_t most_steps = 1;
     } stacks[2];
     const Level &level = chosen();
-    const int64_t batch, width, n_inputs;
+    const int64_t batch;
+    const std::vector<int64_t> widths;  // of x, and of the further inputs
+    std::vector<nb::object> names;      // of those
+    const int64_t width, n_inputs;
+    std::vector<Port> given;  // of a step: x, and the further inputs
     const bool is_double;
     int64_t work = 0;
     int side = 0;  // where the states stand
@@ -137,10 +141,19 @@ class Stream {
         Turn &operator=(const Turn &) = delete;
     };
 
-    Stream(int64_t batch, int64_t width, int64_t n_inputs, bool is_double)
-        : batch(batch), width(width), n_inputs(n_inputs), is_double(is_double),
+    // `widths` are those of x and of the further inputs, which are called by `names`.
+    Stream(int64_t batch, const std::vector<int64_t> &widths, nb::list names, bool is_double)
+        : batch(batch),
+          widths(widths),
+          width(widths.empty() ? 0 : widths[0]),
+          n_inputs(int64_t(names.size())),
+          given(widths.size()),
+          is_double(is_double),
           aside(size_t(batch * width * (is_double ? 8 : 4))) {
-        if (batch < 1 || width < 1 || n_inputs < 0) throw std::invalid_argument("expected a sequence and an input");
+        if (batch < 1 || widths.size() != names.size() + 1) throw std::invalid_argument("expected a sequence and an input");
+        for (int64_t each : widths)
+            if (each < 1) throw std::invalid_argument("expected inputs of at least one unit");
+        for (nb::handle name : names) this->names.push_back(nb::borrow(name));
     }
     Stream(const Stream &) = delete;
     Stream &operator=(const Stream &) = delete;
@@ -206,24 +219,34 @@ class Stream {
     int64_t at() const { return side; }
     int64_t steps() const { return taken; }
 
-    // One step of the sequences `x`, [B, w] or of a single one [w]: the output's tensor, or what came in between.
-    nb::object step(nb::handle x) {
+    // One step: of x, [B, w] or of a single sequence [w], and a dictionary of further inputs like it, into the output's
+    // tensor, or `out`. That tensor, or what came in between.
+    nb::object step(nb::handle x, nb::handle inputs, nb::handle out) {
         Turn turn(busy);
         if (!turn.mine) return nb::int_(int64_t(BUSY));
         if (watch.changed()) return nb::int_(int64_t(CHANGED));
-        dlpack::Tensor view;
-        if (!readable().view(x.ptr(), view) || view.device != dlpack::CPU || view.kind != dlpack::FLOATING ||
-            view.bits != 8 * item() || n_inputs > 0 || stacks[0].layers.empty())
+        if (stacks[0].layers.empty()) return nb::int_(int64_t(UNREADABLE));
+        int dimensions = 0;
+        if (!read(x.ptr(), width, dimensions, given[0])) return nb::int_(int64_t(UNREADABLE));
+        if (n_inputs > 0 || !inputs.is_none()) {
+            if (!PyDict_Check(inputs.ptr()) || PyDict_Size(inputs.ptr()) != n_inputs) return nb::int_(int64_t(UNREADABLE));
+            for (size_t k = 0; k < names.size(); k++) {
+                PyObject *input = PyDict_GetItem(inputs.ptr(), names[k].ptr());
+                if (input == nullptr || !read(input, widths[k + 1], dimensions, given[k + 1]))
+                    return nb::int_(int64_t(UNREADABLE));
+            }
+        }
+        Port target = output;
+        const int64_t w = stacks[0].layers.back()->width;
+        if (!out.is_none() && (readable().differentiated(out.ptr()) || !read(out.ptr(), w, dimensions, target)))
             return nb::int_(int64_t(UNREADABLE));
-        const int n = view.n_dimensions;
-        if ((n == 2 ? view.shape[0] != batch : n != 1 || batch != 1) || view.shape[n - 1] != width ||
-            (width > 1 && view.strides[n - 1] != 1))
-            return nb::int_(int64_t(UNREADABLE));
-        Port from{static_cast<char *>(view.data) + view.offset, 0, n == 2 ? view.strides[0] : 0};
-        if (overlap(from, output, stacks[0].layers.back()->width)) set_aside(from);
-        const Outcome outcome = advance(stacks[0], 1, &from, output);
+        // Outputs are written while inputs are still read.
+        if (overlap(given[0], width, target, w)) set_aside(given[0]);
+        for (size_t k = 1; k < given.size(); k++)
+            if (overlap(given[k], widths[k], target, w)) return nb::int_(int64_t(UNREADABLE));
+        const Outcome outcome = advance(stacks[0], 1, given.data(), target);
         if (outcome != DONE) return nb::int_(int64_t(outcome));
-        return outputs[n == 2 ? 0 : 1];
+        return out.is_none() ? outputs[dimensions == 2 ? 0 : 1] : nb::borrow(out);
     }
 
     // Any number of steps. `ports` are address and strides of time and sequences: of x, the further inputs, the output.
@@ -261,9 +284,24 @@ class Stream {
         make();
     }
 
-    bool overlap(const Port &x, const Port &out, int64_t w) const {
+    // A tensor [B, w], or of a single sequence [w]; all of a step have as many dimensions as the first, which finds 0.
+    bool read(PyObject *tensor, int64_t w, int &dimensions, Port &to) const {
+        dlpack::Tensor view;
+        if (!readable().view(tensor, view) || view.device != dlpack::CPU || view.kind != dlpack::FLOATING ||
+            view.bits != 8 * item() || (dimensions && view.n_dimensions != dimensions))
+            return false;
+        const int n = dimensions = view.n_dimensions;
+        if ((n == 2 ? view.shape[0] != batch : n != 1 || batch != 1) || view.shape[n - 1] != w ||
+            (w > 1 && view.strides[n - 1] != 1))
+            return false;
+        to = {static_cast<char *>(view.data) + view.offset, 0, n == 2 ? view.strides[0] : 0};
+        return true;
+    }
+
+    bool overlap(const Port &x, int64_t x_width, const Port &out, int64_t w) const {
         const char *first = static_cast<const char *>(x.data), *second = static_cast<const char *>(out.data);
-        return first < second + ((batch - 1) * out.row + w) * item() && second < first + ((batch - 1) * x.row + width) * item();
+        return first < second + ((batch - 1) * out.row + w) * item() &&
+               second < first + ((batch - 1) * x.row + x_width) * item();
     }
 
     void set_aside(Port &x) {
@@ -315,7 +353,8 @@ inline void bind_stream(nb::module_ &m) {
         .def(nb::init<nb::object, const std::vector<int64_t> &, int64_t>(), "plan"_a, "parameters"_a, "weights"_a)
         .def_prop_ro("bytes", &Packed::bytes);
     nb::class_<Stream>(m, "Stream")
-        .def(nb::init<int64_t, int64_t, int64_t, bool>(), "batch"_a, "width"_a, "inputs"_a, "is_double"_a)
+        .def(nb::init<int64_t, const std::vector<int64_t> &, nb::list, bool>(), "batch"_a, "widths"_a, "names"_a,
+             "is_double"_a)
         .def("add", &Stream::add, "most_steps"_a, "packed"_a, "sources"_a, "parameters"_a, "states"_a, "widths"_a, "result"_a,
              "threads"_a, "by_units"_a, "multiplications"_a)
         .def("give", &Stream::give, "whole"_a, "flat"_a, "address"_a, "row"_a)
@@ -323,7 +362,7 @@ inline void bind_stream(nb::module_ &m) {
         .def("changed", &Stream::changed)
         .def("at", &Stream::at)
         .def("steps", &Stream::steps)
-        .def("step", &Stream::step, "x"_a)
+        .def("step", &Stream::step, "x"_a, nb::arg("inputs").none() = nb::none(), nb::arg("out").none() = nb::none())
         .def("run", &Stream::run, "steps"_a, "ports"_a)
         .def("enter", &Stream::enter)
         .def("leave", &Stream::leave);

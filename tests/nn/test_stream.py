@@ -165,6 +165,11 @@ def test_outputs_may_be_written_where_one_wants() -> None:
     for t, now in enumerate(x):
         assert stream.step(now, out=wide[:, 2:7]).data_ptr() == wide[:, 2:7].data_ptr()
         assert torch.equal(wide[:, 2:7], want[t])
+    frozen = nn.Parameter(torch.zeros(2, 5), requires_grad=False)
+    other = made.stream(2)
+    for t, now in enumerate(x):
+        assert other.step(now, out=frozen) is frozen
+        assert torch.equal(frozen, want[t])
     assert (wide[:, :2] == 0).all()
     assert (wide[:, 7:] == 0).all()
     assert wide._version > version
