@@ -34,7 +34,7 @@ constexpr uint8_t FLOATING = 2;
 struct Readable {
     PyTypeObject *tensor = nullptr, *parameter = nullptr;
     const dlpack::Exchange *exchange = nullptr;
-    PyObject *version = nullptr, *differentiable = nullptr;  // names of attributes
+    PyObject *version = nullptr, *differentiable = nullptr, *negation = nullptr;  // names of attributes
 
     // False where these types have no such functions.
     bool know(nanobind::handle tensor_type, nanobind::handle parameter_type) {
@@ -49,6 +49,7 @@ struct Readable {
         parameter = reinterpret_cast<PyTypeObject *>(parameter_type.inc_ref().ptr());
         version = PyUnicode_InternFromString("_version");
         differentiable = PyUnicode_InternFromString("requires_grad");
+        negation = PyUnicode_InternFromString("is_neg");
         exchange = found;
         return true;
     }
@@ -58,6 +59,15 @@ struct Readable {
         if (exchange->view(object, &out) == 0) return true;
         PyErr_Clear();  // whoever asked finds out what it is, and says so
         return false;
+    }
+
+    // Whether a tensor stands for the negative of what its memory holds, as the imaginary part of a conjugate does.
+    bool negated(PyObject *object) const {
+        PyObject *found = negation == nullptr ? nullptr : PyObject_CallMethodNoArgs(object, negation);
+        const bool is = found != Py_False;
+        Py_XDECREF(found);
+        if (PyErr_Occurred()) PyErr_Clear();
+        return is;
     }
 
     // Whether a tensor takes a gradient; also where it cannot be asked.
@@ -71,7 +81,7 @@ struct Readable {
 
     // How often a tensor has been written to; -1 where nobody counts.
     int64_t writes(PyObject *object) const {
-        PyObject *number = PyObject_GetAttr(object, version);
+        PyObject *number = version == nullptr ? nullptr : PyObject_GetAttr(object, version);
         const int64_t found = number == nullptr ? -1 : PyLong_AsLongLong(number);
         Py_XDECREF(number);
         if (PyErr_Occurred()) PyErr_Clear();
