@@ -15,14 +15,17 @@ class Kept {
             body(*runners[0]);
             return true;
         }
-#ifdef _OPENMP
+        const auto share = [&](int64_t id) { body(*runners[id]); };
+#if defined(GW_CHECKED) && defined(__SANITIZE_THREAD__)
+        return on_own_threads(frame.threads, share);
+#elif defined(_OPENMP)
         int64_t there = 0;
 #pragma omp parallel num_threads(int(frame.threads))
         {
             // The threads wait for one another, so none may be missing.
 #pragma omp single
             there = omp_get_num_threads();
-            if (there == frame.threads) body(*runners[omp_get_thread_num()]);
+            if (there == frame.threads) share(omp_get_thread_num());
         }
         return there == frame.threads;
 #else

@@ -39,24 +39,6 @@ namespace GW_LEVEL {
 #include "rows.h"
 #include "sums.h"
 #include "runner.h"
-#include "kept.h"
-
-// A thread's memory stands at the same place whoever counts: each takes its pieces from an arena of its own.
-template <typename S>
-int64_t thread_bytes(const Frame<S> &frame) {
-    Arena arena(nullptr);
-    Runner<S> runner(frame, 0, arena);
-    return arena.size();
-}
-
-template <typename S>
-int64_t memory_of(const Job &job) {
-    Arena arena(nullptr);
-    Frame<S> frame(job, arena);
-    frame.take_buffers(arena);
-    const int64_t all = arena.size() + times(frame.threads, thread_bytes(frame));
-    return all < MOST_MEMORY ? all : MOST_MEMORY;
-}
 
 #if defined(GW_CHECKED) && defined(__SANITIZE_THREAD__)
 // OpenMP's threads wait for one another in ways that what watches for races does not see.
@@ -84,6 +66,25 @@ bool on_own_threads(int64_t threads, const F &share) {
     return true;
 }
 #endif
+
+#include "kept.h"
+
+// A thread's memory stands at the same place whoever counts: each takes its pieces from an arena of its own.
+template <typename S>
+int64_t thread_bytes(const Frame<S> &frame) {
+    Arena arena(nullptr);
+    Runner<S> runner(frame, 0, arena);
+    return arena.size();
+}
+
+template <typename S>
+int64_t memory_of(const Job &job) {
+    Arena arena(nullptr);
+    Frame<S> frame(job, arena);
+    frame.take_buffers(arena);
+    const int64_t all = arena.size() + times(frame.threads, thread_bytes(frame));
+    return all < MOST_MEMORY ? all : MOST_MEMORY;
+}
 
 template <typename S>
 int run_jobs(const Job *jobs, void *const *memory, int64_t n_jobs) {

@@ -37,6 +37,9 @@ class Aligned {
 #ifdef MADV_HUGEPAGE
         if (page == LARGE) madvise(start, size, MADV_HUGEPAGE);
 #endif
+#ifdef GW_CHECKED
+        std::memset(start, 0xff, size > 0 ? size : page);  // what is read before it is written is not a number
+#endif
     }
     ~Aligned() { std::free(start); }
     Aligned(const Aligned &) = delete;
@@ -100,7 +103,11 @@ class Stream {
         int64_t most_steps = 1;
     } stacks[2];
     const Level &level = chosen();
-    const int64_t batch, width, n_inputs;
+    const int64_t batch;
+    const std::vector<int64_t> widths;  // of x, and of the further inputs
+    std::vector<nb::object> names;      // of those
+    const int64_t width, n_inputs;
+    std::vector<Port> given;  // of a step: x, and the further inputs
     const bool is_double;
     int64_t work = 0;
     int side = 0;  // where the states stand
@@ -134,10 +141,19 @@ class Stream {
         Turn &operator=(const Turn &) = delete;
     };
 
-    Stream(int64_t batch, int64_t width, int64_t n_inputs, bool is_double)
-        : batch(batch), width(width), n_inputs(n_inputs), is_double(is_double),
+    // `widths` are those of x and of the further inputs, which are called by `names`.
+    Stream(int64_t batch, const std::vector<int64_t> &widths, nb::list names, bool is_double)
+        : batch(batch),
+          widths(widths),
+          width(widths.empty() ? 0 : widths[0]),
+          n_inputs(int64_t(names.size())),
+          given(widths.size()),
+          is_double(is_double),
           aside(size_t(batch * width * (is_double ? 8 : 4))) {
-        if (batch < 1 || width < 1 || n_inputs < 0) throw std::invalid_argument("expected a sequence and an input");
+        if (batch < 1 || widths.size() != names.size() + 1) throw std::invalid_argument("expected a sequence and an input");
+        for (int64_t each : widths)
+            if (each < 1) throw std::invalid_argument("expected inputs of at least one unit");
+        for (nb::handle name : names) this->names.push_back(nb::borrow(name));
     }
     Stream(const Stream &) = delete;
     Stream &operator=(const Stream &) = delete;
@@ -181,7 +197,7 @@ class Stream {
         job.steps = most_steps;
         job.rows = batch;
         job.threads = threads;
-        job.by_units = by_units && threads > 1;
+        job.by_units = by_units;
         job.weights = matrices.weights;
         job.packed = matrices.get();
         keep(layer);
@@ -203,24 +219,34 @@ class Stream {
     int64_t at() const { return side; }
     int64_t steps() const { return taken; }
 
-    // One step of the sequences `x`, [B, w] or of a single one [w]: the output's tensor, or what came in between.
-    nb::object step(nb::handle x) {
+    // One step: of x, [B, w] or of a single sequence [w], and a dictionary of further inputs like it, into the output's
+    // tensor, or `out`. That tensor, or what came in between.
+    nb::object step(nb::handle x, nb::handle inputs, nb::handle out) {
         Turn turn(busy);
         if (!turn.mine) return nb::int_(int64_t(BUSY));
         if (watch.changed()) return nb::int_(int64_t(CHANGED));
-        dlpack::Tensor view;
-        if (!readable().view(x.ptr(), view) || view.device != dlpack::CPU || view.kind != dlpack::FLOATING ||
-            view.bits != 8 * item() || n_inputs > 0 || stacks[0].layers.empty())
+        if (stacks[0].layers.empty()) return nb::int_(int64_t(UNREADABLE));
+        int dimensions = 0;
+        if (!read(x.ptr(), width, dimensions, given[0])) return nb::int_(int64_t(UNREADABLE));
+        if (n_inputs > 0 || !inputs.is_none()) {
+            if (!PyDict_Check(inputs.ptr()) || PyDict_Size(inputs.ptr()) != n_inputs) return nb::int_(int64_t(UNREADABLE));
+            for (size_t k = 0; k < names.size(); k++) {
+                PyObject *input = PyDict_GetItem(inputs.ptr(), names[k].ptr());
+                if (input == nullptr || !read(input, widths[k + 1], dimensions, given[k + 1]))
+                    return nb::int_(int64_t(UNREADABLE));
+            }
+        }
+        Port target = output;
+        const int64_t w = stacks[0].layers.back()->width;
+        if (!out.is_none() && (readable().differentiated(out.ptr()) || !read(out.ptr(), w, dimensions, target)))
             return nb::int_(int64_t(UNREADABLE));
-        const int n = view.n_dimensions;
-        if ((n == 2 ? view.shape[0] != batch : n != 1 || batch != 1) || view.shape[n - 1] != width ||
-            (width > 1 && view.strides[n - 1] != 1))
-            return nb::int_(int64_t(UNREADABLE));
-        Port from{static_cast<char *>(view.data) + view.offset, 0, n == 2 ? view.strides[0] : 0};
-        if (overlap(from, output, stacks[0].layers.back()->width)) set_aside(from);
-        const Outcome outcome = advance(stacks[0], 1, &from, output);
+        // Outputs are written while inputs are still read.
+        if (overlap(given[0], width, target, w)) set_aside(given[0]);
+        for (size_t k = 1; k < given.size(); k++)
+            if (overlap(given[k], widths[k], target, w)) return nb::int_(int64_t(UNREADABLE));
+        const Outcome outcome = advance(stacks[0], 1, given.data(), target);
         if (outcome != DONE) return nb::int_(int64_t(outcome));
-        return outputs[n == 2 ? 0 : 1];
+        return out.is_none() ? outputs[dimensions == 2 ? 0 : 1] : nb::borrow(out);
     }
 
     // Any number of steps. `ports` are address and strides of time and sequences: of x, the further inputs, the output.
@@ -242,8 +268,12 @@ class Stream {
 
    private:
     void keep(Layer &layer) {
+        if (forked) layer.job.threads = 1;
+        layer.job.by_units = layer.job.by_units && layer.job.threads > 1;
         auto make = [&] {
-            layer.memory = std::make_unique<Aligned>(size_t(level.kept_bytes(layer.job, is_double)));
+            const int64_t bytes = level.kept_bytes(layer.job, is_double);
+            if (bytes >= MOST_MEMORY) throw std::bad_alloc();
+            layer.memory = std::make_unique<Aligned>(size_t(bytes));
             layer.kept = level.keep(layer.job, layer.memory->get(), is_double);
         };
         make();
@@ -254,9 +284,26 @@ class Stream {
         make();
     }
 
-    bool overlap(const Port &x, const Port &out, int64_t w) const {
+    // A tensor [B, w], or of a single sequence [w]; all of a step have as many dimensions as the first, which finds 0.
+    bool read(PyObject *tensor, int64_t w, int &dimensions, Port &to) const {
+        dlpack::Tensor view;
+        if (!readable().view(tensor, view) || view.device != dlpack::CPU || view.kind != dlpack::FLOATING ||
+            view.bits != 8 * item() || (dimensions && view.n_dimensions != dimensions))
+            return false;
+        const int n = dimensions = view.n_dimensions;
+        if ((n == 2 ? view.shape[0] != batch : n != 1 || batch != 1) || view.shape[n - 1] != w ||
+            (w > 1 && view.strides[n - 1] != 1))
+            return false;
+        // Of such a tensor the units never stand side by side, unless there is one alone.
+        if (w == 1 && readable().negated(tensor)) return false;
+        to = {static_cast<char *>(view.data) + view.offset, 0, n == 2 ? view.strides[0] : 0};
+        return true;
+    }
+
+    bool overlap(const Port &x, int64_t x_width, const Port &out, int64_t w) const {
         const char *first = static_cast<const char *>(x.data), *second = static_cast<const char *>(out.data);
-        return first < second + ((batch - 1) * out.row + w) * item() && second < first + ((batch - 1) * x.row + width) * item();
+        return first < second + ((batch - 1) * out.row + w) * item() &&
+               second < first + ((batch - 1) * x.row + x_width) * item();
     }
 
     void set_aside(Port &x) {
@@ -290,6 +337,7 @@ class Stream {
                 layer.job.steps = steps - from < stack.most_steps ? steps - from : stack.most_steps;
                 layer.job.states = layer.states[side].data();
                 layer.job.finals = layer.states[1 - side].data();
+                if (forked && layer.job.threads > 1) return NO_THREADS;
                 const int outcome = level.run_kept(layer.kept, is_double);
                 if (outcome != 0) return outcome > 0 ? UNKNOWN : NO_THREADS;
                 below = &layer.result;
@@ -307,7 +355,8 @@ inline void bind_stream(nb::module_ &m) {
         .def(nb::init<nb::object, const std::vector<int64_t> &, int64_t>(), "plan"_a, "parameters"_a, "weights"_a)
         .def_prop_ro("bytes", &Packed::bytes);
     nb::class_<Stream>(m, "Stream")
-        .def(nb::init<int64_t, int64_t, int64_t, bool>(), "batch"_a, "width"_a, "inputs"_a, "is_double"_a)
+        .def(nb::init<int64_t, const std::vector<int64_t> &, nb::list, bool>(), "batch"_a, "widths"_a, "names"_a,
+             "is_double"_a)
         .def("add", &Stream::add, "most_steps"_a, "packed"_a, "sources"_a, "parameters"_a, "states"_a, "widths"_a, "result"_a,
              "threads"_a, "by_units"_a, "multiplications"_a)
         .def("give", &Stream::give, "whole"_a, "flat"_a, "address"_a, "row"_a)
@@ -315,7 +364,7 @@ inline void bind_stream(nb::module_ &m) {
         .def("changed", &Stream::changed)
         .def("at", &Stream::at)
         .def("steps", &Stream::steps)
-        .def("step", &Stream::step, "x"_a)
+        .def("step", &Stream::step, "x"_a, nb::arg("inputs").none() = nb::none(), nb::arg("out").none() = nb::none())
         .def("run", &Stream::run, "steps"_a, "ports"_a)
         .def("enter", &Stream::enter)
         .def("leave", &Stream::leave);

@@ -34,7 +34,7 @@ constexpr uint8_t FLOATING = 2;
 struct Readable {
     PyTypeObject *tensor = nullptr, *parameter = nullptr;
     const dlpack::Exchange *exchange = nullptr;
-    PyObject *version = nullptr;  // the name of the attribute
+    PyObject *version = nullptr, *differentiable = nullptr, *negation = nullptr;  // names of attributes
 
     // False where these types have no such functions.
     bool know(nanobind::handle tensor_type, nanobind::handle parameter_type) {
@@ -48,6 +48,8 @@ struct Readable {
         tensor = reinterpret_cast<PyTypeObject *>(tensor_type.inc_ref().ptr());
         parameter = reinterpret_cast<PyTypeObject *>(parameter_type.inc_ref().ptr());
         version = PyUnicode_InternFromString("_version");
+        differentiable = PyUnicode_InternFromString("requires_grad");
+        negation = PyUnicode_InternFromString("is_neg");
         exchange = found;
         return true;
     }
@@ -59,9 +61,27 @@ struct Readable {
         return false;
     }
 
+    // Whether a tensor stands for the negative of what its memory holds, as the imaginary part of a conjugate does.
+    bool negated(PyObject *object) const {
+        PyObject *found = negation == nullptr ? nullptr : PyObject_CallMethodNoArgs(object, negation);
+        const bool is = found != Py_False;
+        Py_XDECREF(found);
+        if (PyErr_Occurred()) PyErr_Clear();
+        return is;
+    }
+
+    // Whether a tensor takes a gradient; also where it cannot be asked.
+    bool differentiated(PyObject *object) const {
+        PyObject *found = differentiable == nullptr ? nullptr : PyObject_GetAttr(object, differentiable);
+        const bool takes = found != Py_False;
+        Py_XDECREF(found);
+        if (PyErr_Occurred()) PyErr_Clear();
+        return takes;
+    }
+
     // How often a tensor has been written to; -1 where nobody counts.
     int64_t writes(PyObject *object) const {
-        PyObject *number = PyObject_GetAttr(object, version);
+        PyObject *number = version == nullptr ? nullptr : PyObject_GetAttr(object, version);
         const int64_t found = number == nullptr ? -1 : PyLong_AsLongLong(number);
         Py_XDECREF(number);
         if (PyErr_Occurred()) PyErr_Clear();

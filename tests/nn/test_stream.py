@@ -15,6 +15,7 @@ from torch.nn.utils import prune
 
 from gatewise import GRU, LSTM, RNN, Recurrent, Stream, cells
 from gatewise.backends import cpu
+from gatewise.backends.stepper import CHANGED, UNREADABLE
 from gatewise.cells import PhasedLSTM
 from gatewise.errors import ConfigurationError, DataError, GatewiseError
 from tests.backends.layer_pairs import CELLS, FORMS, X, flat, further, normal, pair
@@ -165,9 +166,26 @@ def test_outputs_may_be_written_where_one_wants() -> None:
     for t, now in enumerate(x):
         assert stream.step(now, out=wide[:, 2:7]).data_ptr() == wide[:, 2:7].data_ptr()
         assert torch.equal(wide[:, 2:7], want[t])
+    frozen = nn.Parameter(torch.zeros(2, 5), requires_grad=False)
+    other = made.stream(2)
+    for t, now in enumerate(x):
+        assert other.step(now, out=frozen) is frozen
+        assert torch.equal(frozen, want[t])
     assert (wide[:, :2] == 0).all()
     assert (wide[:, 7:] == 0).all()
     assert wide._version > version
+
+
+@pytest.mark.parametrize("code", [CHANGED, UNREADABLE])
+def test_where_a_tensor_cannot_be_read_directly_there_is_a_long_way(code: int, monkeypatch: Any) -> None:
+    made, x = layer(), torch.randn(4, 2, 3)
+    want, stream = stepped(made.stream(2), x), made.stream(2)
+    monkeypatch.setattr(stream, "_step", lambda x, inputs, out: code)
+    assert torch.equal(stepped(stream, x), want)
+    stream.reset()
+    out = torch.empty(2, 5)
+    for now, expected in zip(x, want, strict=True):
+        assert torch.equal(stream.step(now, out=out), expected)
 
 
 def test_an_output_may_be_the_next_input() -> None:
@@ -194,6 +212,11 @@ def test_an_input_may_have_any_strides() -> None:
     apart[:, ::2] = x
     for given in (wide[:, 4:], apart[:, ::2], x.t().contiguous().t()):
         assert torch.equal(stream.fork().step(given), want)
+    conjugate = torch.complex(torch.zeros(2, 3), -x).conj()
+    assert torch.equal(stream.fork().step(conjugate.imag), want)
+    narrow, number = LSTM(1, 5, backend="cpu").stream(), torch.randn(1, 1)
+    same = torch.complex(torch.zeros(1, 1), -number).conj().imag
+    assert torch.equal(narrow.fork().step(same), narrow.fork().step(number))
     one = torch.randn(3)
     both = stream.fork().step(one.expand(2, 3)).clone()
     assert torch.equal(both, stream.fork().step(torch.stack([one, one])))
@@ -548,6 +571,7 @@ class TestErrors:
             (lambda s: s.step([1.0]), "expected x to be a Tensor, got list"),
             (lambda s: s.step(torch.ones(2, 3).double()), "x is torch.float64 on cpu, and the layer's parameters are"),
             (lambda s: s.step(torch.ones(2, 3, device="meta")), "x is torch.float32 on meta"),
+            (lambda s: s.step(torch.ones(2, 3).to_sparse()), "expected x to be a dense tensor, got one of layout"),
             (lambda s: s.step(torch.ones(2, 3), z=torch.ones(1)), 'no cell of .* has an input "z"; there is: only x'),
             (lambda s: s.feed(torch.ones(2, 3)), r"expected x to be \[T, B, w\] = \[T, 2, 3\], got \[2, 3\]"),
             (lambda s: s.feed(torch.ones(4, 3, 3)), r"expected x to be \[T, B, w\] = \[T, 2, 3\], got \[4, 3, 3\]"),

@@ -187,7 +187,8 @@ def execute_plans(
     assert core is not None
     steps, batch = shape
     threads, by_units = shares(plans, batch, sum(lengths) if lengths else steps * batch)
-    core.run([made.core for made in plans], ports, backwards, steps, batch, lengths, threads, by_units, packed)
+    prepacked = (packed,) if packed else ()
+    core.run([made.core for made in plans], ports, backwards, steps, batch, lengths, threads, by_units, *prepacked)
 
 
 def shares(plans: Sequence[Plan], batch: int, lines: int) -> tuple[int, bool]:
@@ -212,8 +213,14 @@ def packed(made: Plan, stored: Sequence[Tensor], weights: str | None) -> Any:
         made: the plan.
         stored: the tensors of its parameters' ports, contiguous.
         weights: how they are stored; see `WEIGHTS`.
+
+    Raises:
+        CellError: a tensor has fewer elements than the plan reads.
     """
     assert core is not None
+    for number, (tensor, elements) in enumerate(zip(stored, made.core.needs[2], strict=False)):
+        if tensor.numel() < elements:
+            raise CellError(f"parameter {number} must have at least {elements} elements, got {list(tensor.shape)}")
     return core.Packed(made.core, [tensor.data_ptr() for tensor in stored[: made.parameters]], WEIGHTS[weights])
 
 

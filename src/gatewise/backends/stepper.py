@@ -79,8 +79,7 @@ class Stepper:
     Args:
         matrices: the packed matrices of the stack.
         batch: B.
-        features: X.
-        inputs: the names of the cells' further inputs, in the order in which `run` is given them.
+        widths: of x, and by their names of the cells' further inputs, in the order in which `run` is given them.
         watched: tensors that must not change, each with the dictionary and the name under which it is found.
     """
 
@@ -90,14 +89,13 @@ class Stepper:
         self,
         matrices: Matrices,
         batch: int,
-        features: int,
-        inputs: Sequence[str],
+        widths: Mapping[str, int],
         watched: Sequence[tuple[Mapping[str, Tensor | None], str, Tensor]],
     ) -> None:
         assert cpu.core is not None
         dtype = matrices.dtype
-        self._core: Any = cpu.core.Stream(batch, features, len(inputs), dtype == torch.float64)
-        self._names = ("x", *inputs)
+        self._names = tuple(widths)
+        self._core: Any = cpu.core.Stream(batch, list(widths.values()), list(widths)[1:], dtype == torch.float64)
         self._several = False
         with torch.inference_mode(False):
             self._slots = [

@@ -122,10 +122,9 @@ class Stream:
             DataError: x, `out` or a further input does not fit.
             ConfigurationError: the layer's parameters have changed, or another thread is using the stream.
         """
-        if out is None and not inputs:
-            found = self._step(x)
-            if type(found) is Tensor:
-                return found
+        found = self._step(x, inputs or None, out)
+        if not isinstance(found, int):
+            return found if out is None else written(found)
         self._check_fresh()
         form = self._forms.of(x, over_time=False)
         if out is not None:
@@ -349,7 +348,7 @@ def _engine(stack: Stack, packed: Matrices | None) -> Stepper | ReferenceStepper
         return ReferenceStepper(stack.run, stack.initial, stack.outputs, list(stack.inputs))
     if packed is None:
         packed = matrices([scans for scans, _ in stack.scans], [stored for _, stored in stack.scans], stack.weights)
-    return Stepper(packed, stack.batch, stack.features, list(stack.inputs), stack.watched)
+    return Stepper(packed, stack.batch, {"x": stack.features, **stack.inputs}, stack.watched)
 
 
 # A tensor that is watched: where it is found, its address, and how often it had been written to.

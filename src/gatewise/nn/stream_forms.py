@@ -114,7 +114,9 @@ class Form:
                 f"{name} is {value.dtype} on {value.device}, and the layer's parameters are {example.dtype} on "
                 f"{example.device}: convert it with .to(dtype) or .to(device)"
             )
-        value = value.detach()
+        if value.layout != torch.strided:
+            raise DataError(f"expected {name} to be a dense tensor, got one of layout {value.layout}")
+        value = value.detach().resolve_neg()
         if list(value.shape) == self.shape(width):
             return unit_stride(self.inner(value))
         if "T" in self.dims and list(value.shape) == [self.forms.batch, width]:
