@@ -161,17 +161,22 @@ class _InSegments(torch.autograd.Function):
     def forward(ctx: Any, cut: _Cut, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Run the segments, and keep the states between them."""
         moving, still, states = cut.parts(tensors)
-        between: list[Tensor] = []
+        bounds = cut.bounds()
+        # Side by side: small pieces of memory that stay, between large ones that go, would keep the large ones' places.
+        between = [state.new_empty(len(bounds) - 1, *state.shape) for state in states]
         whole: list[Tensor] = []
-        for start, stop in cut.bounds():
+        for number, (start, stop) in enumerate(bounds):
             values, states = cut.stretch([tensor[start:stop] for tensor in moving], still, states, start, stop)
             whole = whole or [value.new_empty(cut.steps, *value.shape[1:]) for value in values]
             for target, value in zip(whole, values, strict=True):
                 target[start:stop] = value
-            between += states
+            del values
+            if number < len(bounds) - 1:
+                for target, state in zip(between, states, strict=True):
+                    target[number] = state
         ctx.cut = cut
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *between[: len(between) - len(states)])
+        ctx.save_for_backward(*tensors, *between)
         # As tensors of their own: a state that no step changes is the one that was given.
         return (*whole, *(state.clone() for state in states))
 
@@ -197,16 +202,15 @@ def _backward(
 ) -> list[Tensor | None]:
     moving, still, first = cut.parts(tensors)
     for_moving, for_still, for_states = cut.parts(needed)
-    count = len(first)
     outer, last = gradients[: len(cut.emit)], list(gradients[len(cut.emit) :])
     over_time = [torch.empty_like(tensor) if asked else None for tensor, asked in zip(moving, for_moving, strict=True)]
     sums: list[Tensor | None] = [None] * len(still)
     bounds = cut.bounds()
     for number in range(len(bounds) - 1, -1, -1):
         start, stop = bounds[number]
-        before = between[(number - 1) * count : number * count] if number else first
+        before = [states[number - 1] for states in between] if number else first
         # A state between segments needs its gradient whether or not the one before the first step does.
-        asked = [*for_moving, *for_still, *([True] * count if number else for_states)]
+        asked = [*for_moving, *for_still, *([True] * len(first) if number else for_states)]
         given = [*(None if value is None else value[start:stop] for value in outer), *last]
         here = [*(tensor[start:stop] for tensor in moving), *still, *before]
         for_here, for_parameters, last = cut.parts(_pull(cut, here, asked, given, start, stop))
