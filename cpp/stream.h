@@ -210,7 +210,7 @@ class Stream {
         if (watch.changed()) return nb::int_(int64_t(CHANGED));
         dlpack::Tensor view;
         if (!readable().view(x.ptr(), view) || view.device != dlpack::CPU || view.kind != dlpack::FLOATING ||
-            view.bits != 8 * item() || n_inputs > 0 || stacks[0].layers.empty())
+            view.bits != 8 * item() || n_inputs > 0 || stacks[0].layers.empty() || readable().negated(x.ptr()))
             return nb::int_(int64_t(UNREADABLE));
         const int n = view.n_dimensions;
         if ((n == 2 ? view.shape[0] != batch : n != 1 || batch != 1) || view.shape[n - 1] != width ||
@@ -242,6 +242,7 @@ class Stream {
 
    private:
     void keep(Layer &layer) {
+        if (forked) layer.job.threads = 1, layer.job.by_units = false;
         auto make = [&] {
             layer.memory = std::make_unique<Aligned>(size_t(level.kept_bytes(layer.job, is_double)));
             layer.kept = level.keep(layer.job, layer.memory->get(), is_double);
@@ -287,6 +288,8 @@ class Stream {
                 layer.result = each == stack.layers.back()
                                    ? later(out, from)
                                    : Port{layer.between->get(), batch * layer.width, layer.width};
+                // Its threads did not go along into a process that was forked.
+                if (forked && layer.job.threads > 1) return NO_THREADS;
                 layer.job.steps = steps - from < stack.most_steps ? steps - from : stack.most_steps;
                 layer.job.states = layer.states[side].data();
                 layer.job.finals = layer.states[1 - side].data();

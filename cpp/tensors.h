@@ -34,7 +34,7 @@ constexpr uint8_t FLOATING = 2;
 struct Readable {
     PyTypeObject *tensor = nullptr, *parameter = nullptr;
     const dlpack::Exchange *exchange = nullptr;
-    PyObject *version = nullptr;  // the name of the attribute
+    PyObject *version = nullptr, *is_neg = nullptr;  // names of attributes
 
     // False where these types have no such functions.
     bool know(nanobind::handle tensor_type, nanobind::handle parameter_type) {
@@ -48,6 +48,7 @@ struct Readable {
         tensor = reinterpret_cast<PyTypeObject *>(tensor_type.inc_ref().ptr());
         parameter = reinterpret_cast<PyTypeObject *>(parameter_type.inc_ref().ptr());
         version = PyUnicode_InternFromString("_version");
+        is_neg = PyUnicode_InternFromString("is_neg");
         exchange = found;
         return true;
     }
@@ -57,6 +58,15 @@ struct Readable {
         if (exchange->view(object, &out) == 0) return true;
         PyErr_Clear();  // whoever asked finds out what it is, and says so
         return false;
+    }
+
+    // Whether a tensor is a view whose memory holds its numbers before they are negated, of which DLPack says nothing.
+    bool negated(PyObject *object) const {
+        PyObject *found = PyObject_CallMethodNoArgs(object, is_neg);
+        if (found == nullptr) PyErr_Clear();
+        const bool is = found != Py_False;
+        Py_XDECREF(found);
+        return is;
     }
 
     // How often a tensor has been written to; -1 where nobody counts.

@@ -638,3 +638,15 @@ def test_how_it_prints() -> None:
     assert "backend: cpu (asked for by name)" in stream.explain()
     with pytest.raises(GatewiseError):
         stream.step(torch.ones(1, 1))
+
+
+def test_an_input_that_is_a_negated_view() -> None:
+    """Its memory holds the numbers before they are negated."""
+    made = layer()
+    x = torch._neg_view(normal(4, 1, 3, seed=1, dtype=torch.float32))
+    plain = x.resolve_neg().clone()
+    assert x[0].is_neg()
+    with torch.no_grad():
+        want = made(plain)[0]
+    same(stepped(made.stream(), x), want)
+    same(made.stream().feed(x), want)
