@@ -10,24 +10,8 @@ class Kept {
 
     // All threads do something; false where there were not as many as needed, and nothing was done.
     template <typename Body>
-    bool together(Body body) {
-        if (frame.threads == 1) {
-            body(*runners[0]);
-            return true;
-        }
-#ifdef _OPENMP
-        int64_t there = 0;
-#pragma omp parallel num_threads(int(frame.threads))
-        {
-            // The threads wait for one another, so none may be missing.
-#pragma omp single
-            there = omp_get_num_threads();
-            if (there == frame.threads) body(*runners[omp_get_thread_num()]);
-        }
-        return there == frame.threads;
-#else
-        return false;
-#endif
+    bool together(const Body &body) {
+        return team(frame.threads, [&](int64_t thread) { body(*runners[thread]); });
     }
 
    public:
