@@ -10,27 +10,8 @@ class Kept {
 
     // All threads do something; false where there were not as many as needed, and nothing was done.
     template <typename Body>
-    bool together(Body body) {
-        if (frame.threads == 1) {
-            body(*runners[0]);
-            return true;
-        }
-        const auto share = [&](int64_t id) { body(*runners[id]); };
-#if defined(GW_CHECKED) && defined(__SANITIZE_THREAD__)
-        return on_own_threads(frame.threads, share);
-#elif defined(_OPENMP)
-        int64_t there = 0;
-#pragma omp parallel num_threads(int(frame.threads))
-        {
-            // The threads wait for one another, so none may be missing.
-#pragma omp single
-            there = omp_get_num_threads();
-            if (there == frame.threads) share(omp_get_thread_num());
-        }
-        return there == frame.threads;
-#else
-        return false;
-#endif
+    bool together(const Body &body) {
+        return team(frame.threads, [&](int64_t thread) { body(*runners[thread]); });
     }
 
    public:

@@ -39,34 +39,7 @@ namespace GW_LEVEL {
 #include "rows.h"
 #include "sums.h"
 #include "runner.h"
-
-#if defined(GW_CHECKED) && defined(__SANITIZE_THREAD__)
-// OpenMP's threads wait for one another in ways that what watches for races does not see.
-template <typename F>
-bool on_own_threads(int64_t threads, const F &share) {
-    struct Begin {
-        const F *share;
-        int64_t thread;
-    };
-    constexpr int64_t MOST = 64;
-    pthread_t handles[MOST];
-    Begin begins[MOST];
-    if (threads > MOST) return false;
-    auto begin = [](void *given) -> void * {
-        const Begin &own = *static_cast<Begin *>(given);
-        (*own.share)(own.thread);
-        return nullptr;
-    };
-    for (int64_t t = 1; t < threads; t++) {
-        begins[t] = {&share, t};
-        if (pthread_create(&handles[t], nullptr, begin, &begins[t]) != 0) __builtin_trap();
-    }
-    share(0);
-    for (int64_t t = 1; t < threads; t++) pthread_join(handles[t], nullptr);
-    return true;
-}
-#endif
-
+#include "team.h"
 #include "kept.h"
 
 // A thread's memory stands at the same place whoever counts: each takes its pieces from an arena of its own.
@@ -113,25 +86,7 @@ int run_jobs(const Job *jobs, void *const *memory, int64_t n_jobs) {
         int64_t first = frame_of(0).threads, j = thread < first ? 0 : 1;
         work(frame_of(j), own[j], bytes[j], j ? thread - first : thread);
     };
-    if (threads == 1) {
-        share(0);
-        return failures;
-    }
-#if defined(GW_CHECKED) && defined(__SANITIZE_THREAD__)
-    return on_own_threads(threads, share) ? failures : -1;
-#elif defined(_OPENMP)
-    int64_t there = 0;
-#pragma omp parallel num_threads(int(threads))
-    {
-        // The threads wait for one another, so none may be missing.
-#pragma omp single
-        there = omp_get_num_threads();
-        if (there == threads) share(omp_get_thread_num());
-    }
-    return there == threads ? failures : -1;
-#else
-    return -1;
-#endif
+    return team(threads, share) ? failures : -1;
 }
 
 int64_t vector_bytes() { return GW_BYTES; }

@@ -109,3 +109,35 @@ print("done")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_layer_in_the_workers_of_a_data_loader() -> None:
     assert in_a_process(LOADED).strip() == "done"
+
+
+STREAMED = """
+import os, torch
+from gatewise import LSTM
+from gatewise.errors import ConfigurationError
+torch.manual_seed(0)
+torch.set_num_threads(2)
+layer = LSTM(256, 256, peephole=True, backend="cpu").requires_grad_(False)
+x = torch.randn(3, 16, 256)
+stream = layer.stream(batch=16)
+want = [stream.step(now).clone() for now in x]
+stream.reset()
+assert torch.equal(stream.step(x[0]), want[0])
+child = os.fork()
+if child == 0:
+    try:
+        stream.step(x[1])
+    except ConfigurationError as error:
+        assert "call refresh()" in str(error)
+        stream.refresh()
+        os._exit(0 if torch.equal(stream.step(x[1]), want[1]) and torch.equal(stream.step(x[2]), want[2]) else 1)
+    os._exit(2)
+assert os.waitpid(child, 0)[1] == 0
+assert torch.equal(stream.step(x[1]), want[1])
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_stream_in_a_process_that_was_forked_asks_to_be_refreshed() -> None:
+    assert in_a_process(STREAMED).strip() == "done"

@@ -95,6 +95,21 @@ def test_as_many_threads_as_the_work_is_worth_change_no_bit(rows: int, bidirecti
             assert torch.equal(want, got)
 
 
+@pytest.mark.parametrize("batch", [1, 6])
+@pytest.mark.parametrize("name", ["lstm", "layer-norm", "gru-cho", "slstm"])
+def test_streams_with_threads_change_no_bit(name: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "WORTH_A_THREAD", 1)
+    layer = CELLS[name](dtype=torch.float32, backend="cpu").requires_grad_(False)
+    x = normal(9, batch, 3, seed=1, dtype=torch.float32)
+    found = []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        stream = layer.stream(batch=batch)
+        found.append(torch.cat([torch.stack([stream.step(now).clone() for now in x[:4]]), stream.feed(x[4:])]))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 @pytest.mark.parametrize("make", [lambda: LSTM(8, 40, 2, peephole=True, bidirectional=True), lambda: GRU(8, 40, 2)])
 def test_several_python_threads_train_one_layer(make: Any) -> None:
     """As DataParallel does: forward and backward at the same time, each on its part of the batch."""

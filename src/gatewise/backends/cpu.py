@@ -225,7 +225,9 @@ def packed(made: Plan, stored: Sequence[Tensor], weights: str | None) -> Any:
 
 
 def unit_stride(tensor: Tensor) -> Tensor:
-    """A tensor whose units stand side by side."""
+    """A tensor whose units stand side by side in memory, as they are."""
+    if tensor.is_neg():
+        tensor = tensor.resolve_neg()
     return tensor if tensor.shape[-1] == 1 or tensor.stride(-1) == 1 else tensor.contiguous()
 
 

@@ -41,6 +41,7 @@ class Scans:
         directions: D.
         initial: for each state its value before the first step where none is given, None where that is learned.
         weights: in how few bits matrices are stored; then there is no backward, and they are packed once.
+        turned: whether a single direction is the backward one.
     """
 
     prepared: Prepared
@@ -50,7 +51,13 @@ class Scans:
     directions: int
     initial: tuple[float | None, ...]
     weights: str | None = None
+    turned: bool = False
     known: dict[object, Any] = field(default_factory=dict)  # calls that were made ready
+
+    @cached_property
+    def against(self) -> tuple[bool, ...]:
+        """For each direction whether it runs from the last time step to the first."""
+        return (False, True) if self.directions == 2 else (self.turned,)
 
     @cached_property
     def widths(self) -> dict[str | None, int]:
@@ -214,7 +221,7 @@ def _forward(
     if scans.weights is not None:
         sides = [tensors[k * each + inputs : k * each + inputs + made.parameters] for k in range(directions)]
         packed = [_packed(scans, made, k, side) for k, side in enumerate(sides)]
-    cpu.execute_plans([made] * directions, ports, _FORWARD[directions], (steps, batch), lengths, packed)
+    cpu.execute_plans([made] * directions, ports, scans.against, (steps, batch), lengths, packed)
     return [*outputs, *final], kept
 
 
@@ -243,11 +250,6 @@ def refuse_training(weights: str, tensors: Sequence[Tensor | None]) -> None:
             f"a layer whose weights are stored as {weights} is for inference, and something given to it takes a "
             "gradient: call it under torch.no_grad(), or train the layer that it was made from"
         )
-
-
-# Whether each direction runs from the last time step to the first.
-_FORWARD = ((), (False,), (False, True))
-_BACKWARD = ((), (True,), (True, False))
 
 
 def _address(tensor: Tensor | None) -> int:
@@ -424,7 +426,9 @@ def _backward(
             else:
                 found.append(None)
         found += [*summed, *before]
-    cpu.execute_plans([made] * directions, ports, _BACKWARD[directions], (steps, batch), lengths)
+    cpu.execute_plans(
+        [made] * directions, ports, tuple(not against for against in scans.against), (steps, batch), lengths
+    )
     return [tensor if asked else None for tensor, asked in zip(found, needed, strict=True)]
 
 

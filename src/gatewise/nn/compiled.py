@@ -100,7 +100,7 @@ class Compiled:
                 valid = valid_steps(torch.tensor(lengths), example)
                 inputs = {name: without_padding(value, valid) for name, value in inputs.items()} | {VALID: valid}
                 chosen = self.padded()
-            over_time, final = run(chosen, inputs, parameters, states, reverse=direction == 1)
+            over_time, final = run(chosen, inputs, parameters, states, reverse=scans.against[direction])
             unique = list(dict.fromkeys(place for _, place in chosen.emit))
             by_place = {place: over_time[name] for name, place in chosen.emit}
             values = [by_place[place] for place in unique]
@@ -124,6 +124,7 @@ def compiled(
     directions: int,
     unpacked: bool,
     weights: str | None = None,
+    turned: bool = False,
 ) -> Compiled:
     """What a layer needs to call the core.
 
@@ -136,6 +137,7 @@ def compiled(
         directions: D.
         unpacked: parameters come by the names of the equations, and not as they are stored.
         weights: in how few bits the core stores matrices; see `gatewise.backends.cpu.WEIGHTS`.
+        turned: whether a single direction is the backward one.
     """
     if unpacked:
         stored, places = tuple(prepared.parameters), own_places(prepared.parameters)
@@ -144,7 +146,7 @@ def compiled(
         stored = (*layout.shapes, *extra)
         places = _places(prepared.parameters, layout, stored)
     initial = tuple(None if value == "learned" else float(value) for value in step.initial.values())
-    scans = Scans(prepared, tuple(sorted(sizes.items())), places, len(stored), directions, initial, weights)
+    scans = Scans(prepared, tuple(sorted(sizes.items())), places, len(stored), directions, initial, weights, turned)
 
     def unpack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if unpacked:

@@ -7,6 +7,7 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -29,6 +30,7 @@ from gatewise.nn.masking import BETWEEN, STREAMS, masked
 from gatewise.nn.masks import Draw
 from gatewise.nn.narrow import check_weights, round_matrices
 from gatewise.nn.padding import directed, valid_steps, without_padding
+from gatewise.nn.segments import SEED, SEQUENCES, Every, Way, check_every, in_segments, segment_length
 from gatewise.nn.sequences import Lengths, Sequences, arrange, check_resets
 from gatewise.nn.stream import Stack, Stream
 
@@ -54,6 +56,8 @@ class RecurrentCore(nn.Module):
         clip_gradient: see there.
         forget_bias: the initial bias of what makes a cell keep its state; None leaves it as drawn.
         expected_lag: initialise gates for lags up to this many steps.
+        checkpoint_every: K, or "sqrt": in training only the states before every K-th step are saved, and what lies
+            between is computed once more in the backward (see `gatewise.nn.segments`).
         backend: "auto" or a backend's name.
         device: of the parameters.
         dtype: of the parameters.
@@ -79,6 +83,7 @@ class RecurrentCore(nn.Module):
         clip_gradient: float | None = None,
         forget_bias: float | None = None,
         expected_lag: int | None = None,
+        checkpoint_every: Every | None = None,
         backend: str = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -104,6 +109,7 @@ class RecurrentCore(nn.Module):
         self.learned_state = bool(learned_state)
         self.forget_bias = forget_bias
         self.expected_lag = expected_lag
+        self.checkpoint_every: Every | None = check_every(checkpoint_every)
         self._steps: list[Step] = []
         self._sizes: list[dict[str, int]] = []
         self._layouts: list[Layout] = []
@@ -311,6 +317,10 @@ class RecurrentCore(nn.Module):
             refuse_training(self._weight_storage, [x, *flat])
         direct = backend == "cpu" and x.shape[1] > 0 and eligible([x, *flat])
         valid = None if lengths is None or direct else valid_steps(lengths, x)
+        length = steps = x.shape[0]
+        every = self.checkpoint_every
+        if every is not None and self._checkpoints() and any(tensor.requires_grad for tensor in (x, *flat)):
+            length = segment_length(every, steps)
         finals: States = []
         alls: States = []
         with self._own_precision(x):
@@ -321,7 +331,22 @@ class RecurrentCore(nn.Module):
                     x = without_padding(x, valid)
                 here = slice(layer * self.directions, (layer + 1) * self.directions)
                 before = None if states is None else states[here]
-                if direct:
+                if length < steps:
+                    x, final, over_time = self._in_segments(
+                        layer,
+                        x,
+                        parameters[here],
+                        before,
+                        lengths,
+                        valid,
+                        marks,
+                        everything,
+                        draw,
+                        inputs or {},
+                        backend,
+                        length,
+                    )
+                elif direct:
                     x, final, over_time = self._in_core(
                         layer, x, parameters[here], before, lengths, marks, everything, draw, inputs or {}
                     )
@@ -380,16 +405,18 @@ class RecurrentCore(nn.Module):
         everything: bool,
         draw: Draw | None,
         inputs: Mapping[str, Tensor],
+        only: int | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """One layer in the compiled core, both directions at once."""
+        """One layer in the compiled core, both directions at once or `only` one; states are those of what is run."""
         base, chosen = self._steps[layer], self._options[layer]
         emit = tuple(base.states) if everything else (base.output,)
         unpacked = draw is not None and chosen.weight_dropout > 0
-        call = self._call_of(layer, draw is not None, marks is not None, emit, unpacked)
+        call = self._call_of(layer, draw is not None, marks is not None, emit, unpacked, only)
+        ways = range(self.directions) if only is None else (only,)
         prepared, steps, batch = call.scans.prepared, x.shape[0], x.shape[1]
         given: list[Mapping[str, Tensor]] = []
         weights: list[Mapping[str, Tensor]] = []
-        for direction in range(self.directions):
+        for direction in ways:
             mine: dict[str, Tensor] = {"x": x}
             for name, leaf in base.inputs.items():
                 if name != "x":
@@ -408,18 +435,18 @@ class RecurrentCore(nn.Module):
                 mine[RESET] = marks[direction]
             given.append(mine)
             weights.append(tensors)
-        before: list[Mapping[str, Tensor] | None] = [None] * self.directions
+        before: list[Mapping[str, Tensor] | None] = [None] * len(ways)
         if states is not None:
             before = [*states]
-        elif self.learned_state:
-            before = [self._initial(layer * self.directions + k, stored[k], x) for k in range(self.directions)]
+        elif "learned" in base.initial.values():
+            before = [self._initial(layer * self.directions + k, stored[k], x) for k in ways]
         values = call(given, weights, before, () if lengths is None else lengths.tolist())
         final = dict(zip(base.states, values[len(values) - len(base.states) :], strict=True))
         if not everything:
             return values[0], final, {}
         places = dict(prepared.emit)
         over_time = {name: values[places[name]] for name in emit}
-        split = {name: value.unflatten(2, (self.directions, -1)).transpose(1, 2) for name, value in over_time.items()}
+        split = {name: value.unflatten(2, (len(ways), -1)).transpose(1, 2) for name, value in over_time.items()}
         return over_time[base.output], final, split
 
     def _scan(
@@ -467,6 +494,82 @@ class RecurrentCore(nn.Module):
             over_time = {name: torch.where(valid != 0, v, torch.zeros_like(v)) for name, v in over_time.items()}
         return over_time[emit[0] if names is not None else base.output], final, over_time
 
+    def _checkpoints(self) -> bool:
+        """Whether a call that is differentiated runs in segments."""
+        # A graph is for every length, and what torch.func makes of a call it differentiates itself.
+        return (
+            self.checkpoint_every is not None
+            and torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            and not torch._C._are_functorch_transforms_active()
+        )
+
+    def _in_segments(
+        self,
+        layer: int,
+        x: Tensor,
+        stored: Sequence[Mapping[str, Tensor]],
+        states: States | None,
+        lengths: Tensor | None,
+        valid: Tensor | None,
+        marks: Sequence[Tensor] | None,
+        everything: bool,
+        draw: Draw | None,
+        inputs: Mapping[str, Tensor],
+        backend: str,
+        length: int,
+    ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """One layer, direction by direction, each in segments of `length` steps."""
+        step, ways = self._steps[layer], []
+        for direction in range(self.directions):
+            number = layer * self.directions + direction
+            moving = {"x": x, **{name: value for name, value in inputs.items() if name in step.inputs}}
+            if valid is not None:
+                moving[VALID] = valid
+            if marks is not None:
+                moving[RESET] = marks[direction]
+            still = dict(stored[direction])
+            if draw is not None:  # copies: who gave them may go on counting in them
+                still |= {SEED: draw.seed.clone(), SEQUENCES: draw.sequences.clone()}
+            begin = self._initial(number, stored[direction], x) if states is None else states[direction]
+            ways.append(Way(number, direction == 1, moving, still, begin))
+        own = lengths if valid is None else None
+        run = partial(self._stretch, own, everything, 0 if draw is None else draw.step, backend)
+        return in_segments(run, ways, step.output, everything, length)
+
+    def _stretch(
+        self,
+        lengths: Tensor | None,
+        everything: bool,
+        first_step: int,
+        backend: str,
+        number: int,
+        moving: Mapping[str, Tensor],
+        still: Mapping[str, Tensor],
+        states: Mapping[str, Tensor],
+        start: int,
+        stop: int,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """One direction of a layer from one step to another; see `gatewise.nn.segments.Stretch`."""
+        layer, direction = self.scans[number]
+        inputs, stored = dict(moving), dict(still)
+        x, valid, marks = inputs.pop("x"), inputs.pop(VALID, None), inputs.pop(RESET, None)
+        draw = Draw(stored.pop(SEED), stored.pop(SEQUENCES), first_step + start) if SEED in stored else None
+        direct = backend == "cpu" and valid is None and x.shape[1] > 0
+        if direct and eligible([x, *stored.values(), *inputs.values(), *states.values()]):
+            here = None if lengths is None else (lengths - start).clamp(0, stop - start)
+            both, resets = [stored] * self.directions, None if marks is None else [marks] * self.directions
+            output, final, over_time = self._in_core(
+                layer, x, both, [dict(states)], here, resets, everything, draw, inputs, only=direction
+            )
+            final = {name: value[0] for name, value in final.items()}
+            over_time = {name: value[:, 0] for name, value in over_time.items()}
+        else:
+            output, final, over_time = self._scan(
+                number, x, stored, states, valid, marks, everything, draw, inputs, backend
+            )
+        return over_time if everything else {self._steps[layer].output: output}, final
+
     def __getstate__(self) -> dict[str, Any]:
         # What is known of calls belongs to this process, and is soon known again.
         return {**self.__dict__, "_compiled": {}, "_plain": {}}
@@ -477,9 +580,17 @@ class RecurrentCore(nn.Module):
         cell, chosen = self.cells[layer], self._options[layer]
         return prepare(variants.variant(self._steps[layer], chosen, cell.candidate, training, resets, padding), emit)
 
-    def _call_of(self, layer: int, training: bool, resets: bool, emit: tuple[str, ...], unpacked: bool) -> Compiled:
-        """One layer's call of the core; made ready once."""
-        key = (layer, training, resets, emit, unpacked)
+    def _call_of(
+        self,
+        layer: int,
+        training: bool,
+        resets: bool,
+        emit: tuple[str, ...],
+        unpacked: bool,
+        only: int | None = None,
+    ) -> Compiled:
+        """One layer's call of the core, or `only` one direction's; made ready once."""
+        key = (layer, training, resets, emit, unpacked, only)
         call = self._compiled.get(key)
         if call is None:
             call = self._compiled[key] = compiled(
@@ -488,9 +599,10 @@ class RecurrentCore(nn.Module):
                 lambda: self._prepare(layer, training, resets, True, emit),
                 self._layouts[layer],
                 self._sizes[layer],
-                self.directions,
+                self.directions if only is None else 1,
                 unpacked,
                 self._weight_storage,
+                turned=only == 1,
             )
         return call
 
@@ -691,6 +803,8 @@ class RecurrentCore(nn.Module):
         extras = [*named, *(["resets"] if resets is not None else [])]
         if everything:
             extras.append('return_states="all"')
+        if self._checkpoints():
+            extras.append("checkpoint_every")
         if torch.compiler.is_compiling():
             extras.append("torch.compile or torch.export")
         elif torch._C._are_functorch_transforms_active():

@@ -15,6 +15,7 @@ from gatewise.cells import GRUCho as BeforeReset
 from gatewise.equations import Step
 from gatewise.nn.core import check_size
 from gatewise.nn.layout import Layout, torchs
+from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets
 from gatewise.nn.torch_form import TorchForm
 
@@ -47,6 +48,7 @@ class GRU(TorchForm):
         learned_state: see `gatewise.LSTM`.
         forget_bias: the update gates' bias at initialisation, by which the state is kept.
         expected_lag: initialise the update gates for lags up to this many time steps (Tallec & Ollivier 2018).
+        checkpoint_every: see `gatewise.LSTM`.
         backend: see `gatewise.LSTM`.
 
     Raises:
@@ -78,6 +80,7 @@ class GRU(TorchForm):
         learned_state: bool = False,
         forget_bias: float | None = None,
         expected_lag: int | None = None,
+        checkpoint_every: Every | None = None,
         backend: str = "auto",
     ) -> None:
         check_size("num_layers", num_layers, least=1)
@@ -97,6 +100,7 @@ class GRU(TorchForm):
             clip_gradient=clip_gradient,
             forget_bias=forget_bias,
             expected_lag=expected_lag,
+            checkpoint_every=checkpoint_every,
             backend=backend,
             device=device,
             dtype=dtype,

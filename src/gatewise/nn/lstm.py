@@ -17,6 +17,7 @@ from gatewise.equations import Step
 from gatewise.errors import ConfigurationError
 from gatewise.nn.core import check_size
 from gatewise.nn.layout import Layout, torchs
+from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets
 from gatewise.nn.torch_form import TorchForm
 
@@ -67,6 +68,11 @@ class LSTM(TorchForm):
             closes the gap between the LSTM and the GRU.
         expected_lag: initialise the biases of forget and input gates for lags up to this many time steps (chrono
             initialisation, Tallec & Ollivier 2018), in place of `forget_bias`; for long lags much the better choice.
+        checkpoint_every: for long sequences in little memory: with K, only the states before every K-th step are saved
+            in training, and what lies between is computed once more in the backward; "sqrt" takes the square root of
+            the sequence's length, with which memory grows by the square root, for the time of one more forward.
+            Outputs are the same bits; see `gatewise.nn.segments`. In graphs of torch.compile and under torch.func
+            everything is saved.
         backend: "reference" (torch operations; any device, differentiable any number of times), "torch" (torch's fused
             call), or "auto": the fastest that can run the call.
 
@@ -113,6 +119,7 @@ class LSTM(TorchForm):
         learned_state: bool = False,
         forget_bias: float | None = None,
         expected_lag: int | None = None,
+        checkpoint_every: Every | None = None,
         backend: str = "auto",
     ) -> None:
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
@@ -148,6 +155,7 @@ class LSTM(TorchForm):
             clip_gradient=clip_gradient,
             forget_bias=forget_bias,
             expected_lag=expected_lag,
+            checkpoint_every=checkpoint_every,
             backend=backend,
             device=device,
             dtype=dtype,

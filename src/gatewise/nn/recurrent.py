@@ -15,6 +15,7 @@ from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.nn.core import RecurrentCore, check_size
 from gatewise.nn.core import States as Scans
+from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets, Sequences
 
 States = list[dict[str, Tensor]]  # for each layer each state's name and its values [D, B, w]
@@ -42,6 +43,7 @@ class Recurrent(RecurrentCore):
         learned_state: states start at trained values.
         forget_bias: initial bias of what makes the cell keep its state (its `memory()`).
         expected_lag: initialise these biases for lags up to this many time steps.
+        checkpoint_every: see `gatewise.LSTM`.
         backend: a backend's name, or "auto".
         device: of the parameters.
         dtype: of the parameters.
@@ -78,6 +80,7 @@ class Recurrent(RecurrentCore):
         learned_state: bool = False,
         forget_bias: float | None = None,
         expected_lag: int | None = None,
+        checkpoint_every: Every | None = None,
         backend: str = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -123,6 +126,7 @@ class Recurrent(RecurrentCore):
             clip_gradient=clip_gradient,
             forget_bias=forget_bias,
             expected_lag=expected_lag,
+            checkpoint_every=checkpoint_every,
             backend=backend,
             device=device,
             dtype=dtype,

@@ -14,6 +14,7 @@ from gatewise.cells import Elman
 from gatewise.equations import Step
 from gatewise.nn.core import check_size
 from gatewise.nn.layout import Layout, torchs
+from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets
 from gatewise.nn.torch_form import TorchForm
 
@@ -40,6 +41,7 @@ class RNN(TorchForm):
         weight_dropout: see `gatewise.LSTM`.
         clip_gradient: see `gatewise.LSTM`.
         learned_state: see `gatewise.LSTM`.
+        checkpoint_every: see `gatewise.LSTM`.
         backend: see `gatewise.LSTM`.
 
     Raises:
@@ -69,6 +71,7 @@ class RNN(TorchForm):
         weight_dropout: float = 0.0,
         clip_gradient: float | None = None,
         learned_state: bool = False,
+        checkpoint_every: Every | None = None,
         backend: str = "auto",
     ) -> None:
         check_size("num_layers", num_layers, least=1)
@@ -85,6 +88,7 @@ class RNN(TorchForm):
             variational_dropout=variational_dropout,
             weight_dropout=weight_dropout,
             clip_gradient=clip_gradient,
+            checkpoint_every=checkpoint_every,
             backend=backend,
             device=device,
             dtype=dtype,

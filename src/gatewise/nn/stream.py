@@ -321,7 +321,8 @@ class Stream:
             raise ConfigurationError(IN_USE)
         if outcome == NO_THREADS:
             raise ConfigurationError(
-                "there are fewer threads than the stream was made for: call refresh() after torch.set_num_threads"
+                "there are fewer threads than the stream was made for: call refresh() after torch.set_num_threads, or "
+                "in a process that was forked"
             )
         if outcome != 0:
             raise ConfigurationError(

@@ -84,6 +84,7 @@ class TorchForm(RecurrentCore):
             type(input) is not Tensor
             or (self.training and (self._own_masks or self.dropout > 0))
             or not eligible((input,))
+            or self._checkpoints()
         ):
             return None
         shape, dtype = input.shape, input.dtype
@@ -370,6 +371,7 @@ class TorchForm(RecurrentCore):
             "learned_state": (self.learned_state, False),
             "forget_bias": (self.forget_bias, None),
             "expected_lag": (self.expected_lag, None),
+            "checkpoint_every": (self.checkpoint_every, None),
             "backend": (self.backend, "auto"),
             "weight_storage": (self.weight_storage, None),
         }
