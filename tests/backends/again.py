@@ -61,4 +61,4 @@ CELLS = (
     "cells.test_phased_lstm",
     "cells.test_slstm",
 )
-OF_THE_ORDER = ("test_explain_names_the_backend_and_the_others", "test_auto_runs_torchs_call_and_by_name_the_other")
+OF_THE_ORDER = ("test_explain_names_the_backend_and_the_others", "test_only_the_backend_of_that_name_is_torchs_call")
