@@ -53,6 +53,8 @@ WORTH_A_THREAD = 400_000
 # Threads share the units of all sequences, and not the sequences, where there are few of those, or where the loop's
 # matrices are too large for one thread's cache.
 FEW_SEQUENCES, MANY_WEIGHTS = 8, 4 * 256 * 256
+# From so many bytes on, memory that the system hands out anew costs more than a tensor made outside of torch.
+WORTH_LENDING = 1 << 20
 
 
 def supports(call: Call) -> str | None:
@@ -204,6 +206,14 @@ def shares(plans: Sequence[Plan], batch: int, lines: int) -> tuple[int, bool]:
     threads = min(torch.get_num_threads(), max(1, work // WORTH_A_THREAD))
     each = threads // len(plans)
     return threads, each > 1 and (batch < max(FEW_SEQUENCES, 2 * each) or first.inner > MANY_WEIGHTS)
+
+
+def memory(size: int, like: Tensor) -> Tensor:
+    """A vector of so many numbers, not initialised, of a tensor's dtype, float32 or float64, in memory of the CPU."""
+    if size * like.itemsize < WORTH_LENDING:
+        return like.new_empty((size,))
+    assert core is not None
+    return core.lend(size, like.itemsize == 8)
 
 
 def packed(made: Plan, stored: Sequence[Tensor], weights: str | None) -> Any:

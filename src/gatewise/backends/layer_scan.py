@@ -194,7 +194,7 @@ def _forward(
     ends = [state.data_ptr() for state in final]
     lines = steps * batch
     saved = sum(width for width, _ in ready.kept)
-    kept = empty((directions * saved * lines,)) if saved else None
+    kept = cpu.memory(directions * saved * lines, example) if saved else None
     memory = 0 if kept is None else kept.data_ptr()
     ports: list[list[int]] = []
     for direction in range(directions):
