@@ -46,8 +46,9 @@ def _load() -> ModuleType | None:
 core = _load()
 
 DTYPES = (torch.float32, torch.float64)
-# How weights may be stored in packed matrices, with the core's number for it; None as they are computed with.
-WEIGHTS: dict[str | None, int] = {None: 0, "bf16": 1, "int8": 2}
+# How weights may be stored in packed matrices, with the core's number for it. None: as they are computed with, packed
+# for each call that is not a stream's.
+WEIGHTS: dict[str | None, int] = {None: 0, "fp32": 0, "bf16": 1, "int8": 2}
 # Below this many multiplications a second thread costs more than it brings: measured on 2 cores.
 WORTH_A_THREAD = 400_000
 # Threads share the units of all sequences, and not the sequences, where there are few of those, or where the loop's

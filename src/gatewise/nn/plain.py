@@ -36,7 +36,7 @@ class PlainCalls(RecurrentCore):
             return None
         x = input.unsqueeze(1) if input.dim() == 2 else input.transpose(0, 1) if self.batch_first else input
         groups = self._plain_parameters(input.dtype)
-        if groups is None or input.device.type != "cpu":
+        if groups is None or not input.is_cpu:
             return None
         return unit_stride(x), groups
 
@@ -85,7 +85,7 @@ class PlainCalls(RecurrentCore):
                     or type(value) is not Parameter
                     or value.dtype is not dtype
                     or value.shape != expected
-                    or value.device.type != "cpu"
+                    or not value.is_cpu
                     or not value.is_contiguous()
                 ):
                     return None
