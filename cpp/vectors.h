@@ -161,7 +161,7 @@ GW_INLINE vf softplus_(vf x) {
 // Functions that are rare in cells, and all of double precision, go lane by lane through the C library.
 template <typename S, typename F>
 GW_INLINE typename Vec<S>::type each(typename Vec<S>::type x, F function) {
-    typename Vec<S>::type result;
+    typename Vec<S>::type result{};
     for (int lane = 0; lane < Vec<S>::lanes; lane++) result[lane] = function(x[lane]);
     return result;
 }
