@@ -181,7 +181,7 @@ def test_files_that_are_refused_in_one_sentence(read, text, parts):
 
 
 def test_a_file_that_is_too_large(read, monkeypatch):
-    monkeypatch.setattr("gatewise.data.ink.xml.MOST_BYTES", 10)
+    monkeypatch.setattr("gatewise.data.ink.files.MOST_BYTES", 10)
     with pytest.raises(DataError, match="34 bytes: expected ink of at most 10"):
         read("<ink><trace>1 1, 2 2</trace></ink>")
 
