@@ -92,6 +92,11 @@ def test_light_ink_is_recognised_or_stated():
     np.testing.assert_allclose(read_line(INK, ink="dark"), 1 - WANTED, atol=1e-7)
 
 
+def test_of_two_halves_the_brighter_is_paper():
+    halves = np.repeat(np.array([[0, 255]], np.uint8), 8, axis=0).repeat(4, axis=1)
+    assert read_line(halves)[0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("paper", [2, 250])
 def test_noise_alone_is_not_taken_for_ink(paper):
     noise = paper + np.random.default_rng(0).integers(-2, 3, (20, 40))
