@@ -12,8 +12,8 @@ from torch import Tensor
 
 from gatewise import LSTM, cells
 from gatewise.backends import choose, cpu
-from gatewise.backends.operators import program_text
 from gatewise.backends.operations import TORCH
+from gatewise.backends.operators import program_text
 from gatewise.backends.plan import ROW_OPS
 from gatewise.backends.scan import scan
 from gatewise.cells import Cell
