@@ -324,7 +324,9 @@ class TestStates:
         assert stream.steps.tolist() == [0, 0, 0]
         assert torch.equal(stepped(stream, x), whole)
 
-    @pytest.mark.parametrize("rows", [[3], [-1], [0.5], torch.tensor([True, False]), torch.tensor([[0]])])
+    @pytest.mark.parametrize(
+        "rows", [[3], [-1], [0.5], torch.tensor([True, False]), torch.tensor([[0]]), "ab", [[0], [1, 2]], object()]
+    )
     def test_of_sequences_that_are_not_there(self, rows: Any) -> None:
         with pytest.raises(DataError, match="expected rows to be numbers from 0 to 2, or a boolean for each"):
             layer().stream(3).reset(rows)
@@ -541,7 +543,7 @@ class TestErrors:
             (lambda: layer(bidirectional=True).stream(), "a bidirectional layer cannot be a stream"),
             (lambda: layer().stream(0), "batch=0 must be a whole number of at least 1"),
             (lambda: layer().stream(2.0), "batch=2.0 must be a whole number"),
-            (lambda: layer().stream(weights="fp8"), "weights='fp8' is not known; .*There is: bf16, int8"),
+            (lambda: layer().stream(weights="fp8"), "weights='fp8' is not known; .*There is: bf16, fp32, int8"),
             (lambda: layer().stream(backend="torch"), 'backend="torch" runs no streams'),
             (lambda: layer(backend="torch").stream(), 'backend="torch" runs no streams'),
             (lambda: layer().stream(backend="gpu"), "backend='gpu' is not known"),

@@ -769,14 +769,14 @@ class RecurrentCore(nn.Module):
         if not self.training or not (self._own_masks or self.dropout > 0):
             return None
         if seed is None:
-            seed = torch.randint(0, 2**63 - 1, ())
+            seed = torch.randint(0, 2**63 - 1, (), device="cpu")
         elif not isinstance(seed, Tensor) and (
             isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63
         ):
             raise ConfigurationError(f"mask_seed={seed!r} must be a whole number from 0 to 2**63 - 1")
         check_size("first_step", step, least=0)
         device = sequences.data.device
-        drawn = torch.as_tensor(seed, dtype=torch.int64).to(device)
+        drawn = torch.as_tensor(seed, dtype=torch.int64, device=device)
         if numbers is None:
             numbers = torch.arange(sequences.batch, device=device)
         elif (

@@ -87,7 +87,9 @@ class Stream:
     def __init__(self, make: Callable[[], Stack]) -> None:
         self._make = make
         self._take_over(make(), None)
-        self._begun = torch.zeros(self.batch, dtype=torch.int64)  # the engine's steps when each sequence began
+        self._begun = torch.zeros(
+            self.batch, dtype=torch.int64, device="cpu"
+        )  # the engine's steps when each sequence began
         self.reset()
 
     def _take_over(self, stack: Stack, packed: Matrices | None) -> None:
@@ -257,7 +259,7 @@ class Stream:
         """
         layers = self._states()
         wanted = {f"{name}_l{layer}": value for layer, states in enumerate(layers) for name, value in states.items()}
-        wanted["steps"] = torch.zeros(self.batch, dtype=torch.int64)
+        wanted["steps"] = torch.zeros(self.batch, dtype=torch.int64, device="cpu")
         for name in saved:
             if name not in wanted:
                 raise DataError(f'a stream of {self._stack.title} has no state "{name}"; {nearest(name, wanted)}')
@@ -302,16 +304,17 @@ class Stream:
 
     def _rows(self, rows: Sequence[int] | Tensor | None) -> Tensor:
         if rows is None:
-            return torch.arange(self.batch)
-        given = torch.as_tensor(rows)
+            return torch.arange(self.batch, device="cpu")
+        wanted = f"numbers from 0 to {self.batch - 1}, or a boolean for each of the {self.batch} sequences"
+        try:
+            given = torch.as_tensor(rows, device="cpu")
+        except (TypeError, ValueError, RuntimeError) as error:  # lists of different lengths, or no numbers at all
+            raise DataError(f"expected rows to be {wanted}; got {rows!r}") from error
         if given.dtype == torch.bool and list(given.shape) == [self.batch]:
             return given.nonzero().flatten()
         whole = given.dim() == 1 and not given.dtype.is_floating_point and given.dtype != torch.bool
         if given.numel() > 0 and (not whole or not bool(((given >= 0) & (given < self.batch)).all())):
-            raise DataError(
-                f"expected rows to be numbers from 0 to {self.batch - 1}, or a boolean for each of the {self.batch} "
-                f"sequences; got {rows!r}"
-            )
+            raise DataError(f"expected rows to be {wanted}; got {rows!r}")
         return given.to(torch.int64)
 
     def _run(self, x: Tensor, inputs: Sequence[Tensor], out: Tensor) -> None:
