@@ -63,7 +63,7 @@ class Stream:
     Made by a layer's `stream()`. It computes what the layer computes in evaluation mode: on the `cpu` backend to the
     last bit what the layer returns for the whole sequence, however that is cut. No gradients are recorded. The weights
     are packed when the stream is made; a call after they have changed fails, until `refresh()` packs them anew. (As by
-    autograd, what is written through a parameter's `.data` goes unnoticed.)
+    autograd, what is written through a parameter's `.data` goes unnoticed, or to one made in inference mode.)
 
     One thread at a time may use a stream; several streams may be used at the same time.
 
@@ -257,6 +257,8 @@ class Stream:
         Raises:
             DataError: a name is missing or too many, or a tensor does not fit.
         """
+        if not isinstance(saved, Mapping):
+            raise DataError(f"expected what state_dict() gives, a mapping of tensors; got {type(saved).__name__}")
         layers = self._states()
         wanted = {f"{name}_l{layer}": value for layer, states in enumerate(layers) for name, value in states.items()}
         wanted["steps"] = torch.zeros(self.batch, dtype=torch.int64, device="cpu")
@@ -265,8 +267,9 @@ class Stream:
                 raise DataError(f'a stream of {self._stack.title} has no state "{name}"; {nearest(name, wanted)}')
         for name, value in wanted.items():
             came = saved.get(name)
-            if came is None or came.shape != value.shape or came.dtype != value.dtype:
-                what = "nothing" if came is None else f"{list(came.shape)} of {came.dtype}"
+            if not isinstance(came, Tensor) or came.shape != value.shape or came.dtype != value.dtype:
+                what = f"{list(came.shape)} of {came.dtype}" if isinstance(came, Tensor) else type(came).__name__
+                what = "nothing" if came is None else what
                 raise DataError(f'expected the state "{name}" to be {list(value.shape)} of {value.dtype}, got {what}')
         self._write([{name: saved[f"{name}_l{k}"] for name in states} for k, states in enumerate(layers)])
         self._begun = self._engine.steps - saved["steps"].cpu()
@@ -287,6 +290,12 @@ class Stream:
             threads, kib = self._engine.threads, self._engine.matrices.bytes / 1024
             lines.append(f"{threads} thread{'s' if threads > 1 else ''}, {kib:.1f} KiB of packed matrices")
         return "\n".join(lines)
+
+    def __reduce__(self) -> Any:
+        raise ConfigurationError(
+            f"{self!r} cannot be copied or pickled: fork() goes on beside it, and state_dict() is what another process "
+            "needs"
+        )
 
     def __repr__(self) -> str:
         stack = self._stack
