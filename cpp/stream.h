@@ -240,6 +240,7 @@ class Stream {
         const int64_t w = stacks[0].layers.back()->width;
         if (!out.is_none() && (readable().differentiated(out.ptr()) || !read(out.ptr(), w, dimensions, target)))
             return nb::int_(int64_t(UNREADABLE));
+        if (batch > 1 && target.row < w) return nb::int_(int64_t(UNREADABLE));  // sequences would share their outputs
         // Outputs are written while inputs are still read.
         if (overlap(given[0], width, target, w)) set_aside(given[0]);
         for (size_t k = 1; k < given.size(); k++)
@@ -364,7 +365,7 @@ inline void bind_stream(nb::module_ &m) {
         .def("changed", &Stream::changed)
         .def("at", &Stream::at)
         .def("steps", &Stream::steps)
-        .def("step", &Stream::step, "x"_a, nb::arg("inputs").none() = nb::none(), nb::arg("out").none() = nb::none())
+        .def("step", &Stream::step, nb::arg("x").none(), nb::arg("inputs").none() = nb::none(), nb::arg("out").none() = nb::none())
         .def("run", &Stream::run, "steps"_a, "ports"_a)
         .def("enter", &Stream::enter)
         .def("leave", &Stream::leave);

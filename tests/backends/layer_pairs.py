@@ -39,6 +39,7 @@ FORMS: dict[str, Make] = {
     "blocks with gate recurrence": lambda **more: LSTM(
         X, 6, forget_gate=False, cells_per_block=2, gate_recurrence=True, **more
     ),
+    "gate recurrence without biases": lambda **more: LSTM(X, H, bias=False, gate_recurrence=True, **more),
     "GRU": lambda **more: GRU(X, H, **more),
     "Cho's GRU": lambda **more: GRU(X, H, reset_after=False, **more),
     "RNN": lambda **more: RNN(X, H, nonlinearity="relu", **more),

@@ -1,10 +1,14 @@
 """The short way from a layer to the compiled core, against the reference: outputs, states and all gradients."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import torch
 
+from gatewise import Recurrent
+from gatewise.cells import Cell, State
+from gatewise.equations import Expr, matmul, sigmoid, tanh
 from tests.backends.layer_pairs import CELLS, FORMS, H, X, compare, flat, normal, pair, recurrent, states
 from tests.tolerance import assert_close
 
@@ -137,6 +141,29 @@ def test_masks(name: str, masks: str, training: bool) -> None:
     arguments = {**MASKS[masks], "bidirectional": True}
     compare(EVERYTHING[name], torch.float64, arguments=arguments, training=training, lengths=RAGGED, **call)
     compare(EVERYTHING[name], torch.float64, arguments=arguments, training=training, resets=MARKS, **call)
+
+
+class Sums(Cell):
+    """Sums of products without a bias: of one input and several states, in whatever order they are written."""
+
+    h = State()
+    c = State()
+
+    def step(self, x: Expr, h: Expr, c: Expr) -> Mapping[str, Expr]:
+        first = matmul("W_a", x) + matmul("U_a", h) + matmul("V_a", c)
+        second = matmul("W_b", x) + matmul("U_b", h) + matmul("V_b", h)
+        third = matmul("U_d", h) + (matmul("V_d", c) + (matmul("W_d", x) + matmul("Z_d", tanh(c))))
+        return {"h": tanh(first) * sigmoid(second), "c": tanh(third) + sigmoid(first) * c}
+
+
+def test_sums_of_more_than_two_products_count_each_once() -> None:
+    def make(**more: Any) -> Recurrent:
+        return Recurrent(Sums(), X, H, **more)
+
+    compare(make, torch.float64, given=True, arguments={"bidirectional": True, "num_layers": 2}, lengths=RAGGED)
+    layer, x = pair(make, torch.float64)[1], normal(6, 4, X, seed=1)
+    stream = layer.stream(batch=4)
+    assert torch.equal(torch.stack([stream.step(now).clone() for now in x]), layer(x)[0])
 
 
 def test_states_that_begin_at_minus_infinity() -> None:

@@ -14,7 +14,8 @@ from torch.func import functional_call, grad, jacrev, jvp, vmap
 from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.checkpoint import checkpoint
 
-from gatewise import LSTM, Recurrent, cells
+from gatewise import GRU, LSTM, Recurrent, cells
+from gatewise.backends.layer_scan import _vectors
 from gatewise.errors import ConfigurationError, DataError
 from tests.backends.layer_pairs import (
     CELLS,
@@ -273,6 +274,29 @@ def test_a_trace_records_the_operator() -> None:
         traced = torch.jit.trace(one, x())
         other = normal(6, 4, X, seed=7)
         assert_close(traced(other)[0], one(other)[0], 6)
+
+
+def test_a_default_device_is_for_tensors_that_are_to_be_made() -> None:
+    """Memory of another device would be read as if it were here."""
+    _vectors.clear()
+    options: dict[str, Any] = {"num_layers": 2, "dropout": 0.5, "zoneout": 0.1, "forget_bias": 1.0, "device": "cpu"}
+    data, found = x(), []
+    for device in ("cpu", "meta"):
+        with torch.device(device):
+            one = layer(**options)
+            one.load_state_dict(layer(**options).state_dict())
+            stream = GRU(X, H, dtype=torch.float64, device="cpu").stream(batch=4)
+            stream.step(data[0])
+            stream.reset([2])
+            stream.feed(data)
+            torch.manual_seed(1)
+            output, _ = one(data, lengths=RAGGED)
+            plain, _ = LSTM(X, 7, dtype=torch.float64, device="cpu", backend="cpu")(data)
+            (gradient,) = torch.autograd.grad(output.sum() + plain.sum(), [one.weight_hh_l0])
+            assert stream.steps.tolist() == [7, 7, 6, 7]
+            assert stream.state.isfinite().all()
+            found.append((output, gradient))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_inference_mode_and_training_after_it() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from gatewise import GRU, LSTM, Recurrent, cells
 from gatewise.backends import cpu
@@ -228,6 +229,15 @@ class TestChanges:
             narrow.weight_hh_l0.mul_(2)
             assert not torch.equal(narrow(x)[0], first)
 
+    def test_what_is_assigned_stays_as_it_was_given(self) -> None:
+        made, other = LSTM(3, 5), LSTM(3, 5)
+        before = {name: value.clone() for name, value in other.state_dict().items()}
+        narrow = made.narrowed("bf16")
+        narrow.load_state_dict(other.state_dict(), assign=True)
+        assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+        assert torch.equal(narrow.weight_hh_l0, other.narrowed("bf16").weight_hh_l0)
+        assert not any(value.requires_grad for value in narrow.parameters())
+
     def test_copies(self) -> None:
         narrow, x = LSTM(3, 5, backend="cpu").narrowed("int8"), torch.randn(4, 2, 3)
         want = narrow(x)[0]
@@ -246,6 +256,10 @@ class TestChanges:
         (lambda: LSTM(3, 5).narrowed("int8").stream(weights="bf16"), "are rounded already: leave weights out"),
         (
             lambda: nn.utils.parametrizations.weight_norm(LSTM(3, 5), "weight_hh_l0").narrowed("int8"),
+            "are computed from others: bake them in first",
+        ),
+        (
+            lambda: prune.random_unstructured(LSTM(3, 5), "weight_hh_l0", 0.5).narrowed("int8"),
             "are computed from others: bake them in first",
         ),
         (lambda: LSTM(3, 5, backend="cpu").narrowed("int8").double()(torch.ones(1, 1, 3).double()), "in float32 only"),

@@ -1,11 +1,13 @@
 """Streams: a sequence step by step or in any pieces gives the bits of the whole; states, copies, changes, errors."""
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -324,7 +326,9 @@ class TestStates:
         assert stream.steps.tolist() == [0, 0, 0]
         assert torch.equal(stepped(stream, x), whole)
 
-    @pytest.mark.parametrize("rows", [[3], [-1], [0.5], torch.tensor([True, False]), torch.tensor([[0]])])
+    @pytest.mark.parametrize(
+        "rows", [[3], [-1], [0.5], torch.tensor([True, False]), torch.tensor([[0]]), "ab", [[0], [1, 2]], object()]
+    )
     def test_of_sequences_that_are_not_there(self, rows: Any) -> None:
         with pytest.raises(DataError, match="expected rows to be numbers from 0 to 2, or a boolean for each"):
             layer().stream(3).reset(rows)
@@ -365,6 +369,7 @@ class TestStates:
             ({"h_l0": torch.zeros(2, 5, dtype=torch.float64)}, "of torch.float64"),
             ({"g_l0": torch.zeros(2, 5)}, 'has no state "g_l0"; did you mean'),
             ({"steps": torch.zeros(2)}, 'expected the state "steps" to be'),
+            ({"steps": 3}, 'expected the state "steps" to be .*, got int'),
         ],
     )
     def test_a_state_dict_that_does_not_fit_changes_nothing(self, change: dict[str, Any], message: str) -> None:
@@ -375,6 +380,15 @@ class TestStates:
         with pytest.raises(DataError, match=message):
             stream.load_state_dict({name: value for name, value in saved.items() if value is not None})
         same(stream.state, before)
+
+
+def test_what_is_no_state_dict_and_copies_are_refused() -> None:
+    stream = layer().stream(2)
+    with pytest.raises(DataError, match=r"a mapping of tensors; got NoneType"):
+        stream.load_state_dict(cast(Any, None))
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(ConfigurationError, match=r"cannot be copied or pickled: fork\(\) goes on beside it"):
+            attempt(stream)
 
 
 def optimiser_step(made: Any) -> None:
@@ -541,7 +555,7 @@ class TestErrors:
             (lambda: layer(bidirectional=True).stream(), "a bidirectional layer cannot be a stream"),
             (lambda: layer().stream(0), "batch=0 must be a whole number of at least 1"),
             (lambda: layer().stream(2.0), "batch=2.0 must be a whole number"),
-            (lambda: layer().stream(weights="fp8"), "weights='fp8' is not known; .*There is: bf16, int8"),
+            (lambda: layer().stream(weights="fp8"), "weights='fp8' is not known; .*There is: bf16, fp32, int8"),
             (lambda: layer().stream(backend="torch"), 'backend="torch" runs no streams'),
             (lambda: layer(backend="torch").stream(), 'backend="torch" runs no streams'),
             (lambda: layer().stream(backend="gpu"), "backend='gpu' is not known"),
@@ -569,6 +583,7 @@ class TestErrors:
             (lambda s: s.step(torch.ones(2, 4)), r"expected x to be \[B, w\] = \[2, 3\], got \[2, 4\]"),
             (lambda s: s.step(torch.ones(1, 2, 3)), r"expected x to be \[B, w\] = \[2, 3\], got \[1, 2, 3\]"),
             (lambda s: s.step([1.0]), "expected x to be a Tensor, got list"),
+            (lambda s: s.step(None), "expected x to be a Tensor, got NoneType"),
             (lambda s: s.step(torch.ones(2, 3).double()), "x is torch.float64 on cpu, and the layer's parameters are"),
             (lambda s: s.step(torch.ones(2, 3, device="meta")), "x is torch.float32 on meta"),
             (lambda s: s.step(torch.ones(2, 3).to_sparse()), "expected x to be a dense tensor, got one of layout"),
@@ -576,8 +591,16 @@ class TestErrors:
             (lambda s: s.feed(torch.ones(2, 3)), r"expected x to be \[T, B, w\] = \[T, 2, 3\], got \[2, 3\]"),
             (lambda s: s.feed(torch.ones(4, 3, 3)), r"expected x to be \[T, B, w\] = \[T, 2, 3\], got \[4, 3, 3\]"),
             (lambda s: s.step(torch.ones(2, 3), out=torch.ones(2, 4)), r"expected out to be \[2, 5\] of torch.float32"),
-            (lambda s: s.step(torch.ones(2, 3), out=torch.ones(5, 2).t()), "its units side by side; got"),
+            (lambda s: s.step(torch.ones(2, 3), out=torch.ones(5, 2).t()), "its units side by side and"),
             (lambda s: s.step(torch.ones(2, 3), out=torch.ones(2, 5).double()), r"got \[2, 5\] of torch.float64"),
+            (
+                lambda s: s.step(torch.ones(2, 3), out=torch.ones(1, 5).expand(2, 5)),
+                "each element in a place of its own",
+            ),
+            (
+                lambda s: s.feed(torch.ones(4, 2, 3), out=torch.ones(1, 2, 5).expand(4, 2, 5)),
+                "each element in a place of its own",
+            ),
             (lambda s: s.step(torch.ones(2, 3), out=nn.Parameter(torch.ones(2, 5))), "without a gradient"),
             (lambda s: s.feed(torch.ones(4, 2, 3), out=torch.ones(2, 5)), r"expected out to be \[4, 2, 5\]"),
         ],

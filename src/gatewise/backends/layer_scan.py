@@ -273,7 +273,7 @@ def _vector(value: float, width: int, dtype: torch.dtype) -> tuple[Tensor, int]:
     found = _vectors.get((value, width, dtype))
     if found is None:
         with torch.inference_mode(False):
-            made = torch.full((width,), value, dtype=dtype)
+            made = torch.full((width,), value, dtype=dtype, device="cpu")
         found = _vectors.setdefault((value, width, dtype), (made, made.data_ptr()))
     return found
 

@@ -221,6 +221,7 @@ class _Writer:
                     for arg in node.args:
                         users.setdefault(arg, []).append(node)
         gone: set[Expr] = set()
+        begun: set[Expr] = set()  # products with which a sum begins: that of `W x + U h + V c` begins once
         for stage, following in pairwise(loop):
             if stage.kind != "matmul" or following.kind != "pointwise":
                 continue
@@ -228,16 +229,17 @@ class _Writer:
             for nodes in stage.packs:
                 found: dict[Expr, tuple[Expr, Expr, Expr | None, Expr | None]] = {}
                 for product in nodes:
+                    taken = begun | {first for _, first, _, _ in found.values()}
                     total = users.get(product, [])
                     if product in self.ends or len(total) != 1 or total[0].op != "add" or total[0] not in inside:
                         continue
                     other = next((arg for arg in total[0].args if arg is not product), product)
                     if users.get(other) != total or other in self.ends:
                         continue
-                    if other in ahead:
+                    if other in ahead and other not in taken:
                         found[product] = (total[0], other, None, None)
                     elif other in inside and other.op == "add":
-                        first = next((arg for arg in other.args if arg in ahead), None)
+                        first = next((arg for arg in other.args if arg in ahead and arg not in taken), None)
                         rest = next((arg for arg in other.args if arg is not first), None)
                         if (
                             first is not None
@@ -255,6 +257,7 @@ class _Writer:
                         self.fronts[product] = first
                     else:
                         self.starts[product] = first
+                    begun.add(first)
                     self.spelled[total] = ("detach", (product,)) if rest is None else ("add", (product, rest))
                     if other is not None:
                         gone.add(other)

@@ -99,14 +99,15 @@ class Stepper:
         self._several = False
         with torch.inference_mode(False):
             self._slots = [
-                [torch.zeros(2, batch, width, dtype=dtype) for width in scans.state_widths] for scans in matrices.scans
+                [torch.zeros(2, batch, width, dtype=dtype, device="cpu") for width in scans.state_widths]
+                for scans in matrices.scans
             ]
         self.matrices = matrices
         self.threads = 1
         width = self._add(matrices.single, 1)
         # An inference tensor: autograd would keep it for a backward, which a later step would write over.
         with torch.inference_mode():
-            self.output = torch.zeros(batch, width, dtype=dtype)
+            self.output = torch.zeros(batch, width, dtype=dtype, device="cpu")
             flat = self.output[0] if batch == 1 else self.output
         self._core.give(self.output, flat, self.output.data_ptr(), width)
         for table, name, value in watched:

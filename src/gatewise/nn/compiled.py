@@ -97,7 +97,7 @@ class Compiled:
             parameters = self.unpack({name: value for name, value in weights.items() if value is not None})
             chosen, valid = prepared, None
             if lengths:
-                valid = valid_steps(torch.tensor(lengths), example)
+                valid = valid_steps(torch.tensor(lengths, device="cpu"), example)
                 inputs = {name: without_padding(value, valid) for name, value in inputs.items()} | {VALID: valid}
                 chosen = self.padded()
             over_time, final = run(chosen, inputs, parameters, states, reverse=scans.against[direction])

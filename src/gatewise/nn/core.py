@@ -219,10 +219,10 @@ class RecurrentCore(nn.Module):
             raise ConfigurationError(
                 f"the weights of {self} are rounded already: begin with the layer that they came from"
             )
-        if any(True for _ in self.children()):
+        if any(self._parameters.get(full) is None for names in self._names for full in names.values()):
             raise ConfigurationError(
                 f"the parameters of {self} are computed from others: bake them in first, for instance with "
-                "torch.nn.utils.parametrize.remove_parametrizations"
+                "torch.nn.utils.parametrize.remove_parametrizations or torch.nn.utils.prune.remove"
             )
         # Ordinary tensors, in inference mode too: what is written to others is not counted, and would be packed anew.
         with torch.inference_mode(False):
@@ -667,8 +667,12 @@ class RecurrentCore(nn.Module):
         raise NotImplementedError
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        before = dict(self._parameters)
         super()._load_from_state_dict(*args, **kwargs)
         if self._weight_storage is not None:
+            for name, value in self._parameters.items():
+                if value is not None and value is not before[name]:  # assigned: whoever gave it keeps it as it is
+                    self._parameters[name] = nn.Parameter(value.detach().clone(), requires_grad=False)
             round_matrices(self, self._weight_storage)
 
     def _observe(
@@ -769,14 +773,14 @@ class RecurrentCore(nn.Module):
         if not self.training or not (self._own_masks or self.dropout > 0):
             return None
         if seed is None:
-            seed = torch.randint(0, 2**63 - 1, ())
+            seed = torch.randint(0, 2**63 - 1, (), device="cpu")
         elif not isinstance(seed, Tensor) and (
             isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63
         ):
             raise ConfigurationError(f"mask_seed={seed!r} must be a whole number from 0 to 2**63 - 1")
         check_size("first_step", step, least=0)
         device = sequences.data.device
-        drawn = torch.as_tensor(seed, dtype=torch.int64).to(device)
+        drawn = torch.as_tensor(seed, dtype=torch.int64, device=device)
         if numbers is None:
             numbers = torch.arange(sequences.batch, device=device)
         elif (

@@ -89,7 +89,7 @@ def initialise(
     if forget_bias is not None:
         keeping = {name: sign for name, sign in memory.items() if sign > 0} or memory
         for name, sign in keeping.items():
-            _set(layout, stored, name, torch.tensor(sign * forget_bias))
+            _set(layout, stored, name, torch.tensor(sign * forget_bias, device="cpu"))
     if expected_lag is not None:
         example = next(iter(stored.values()))
         drawn: dict[int, Tensor] = {}

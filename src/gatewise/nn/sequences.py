@@ -63,7 +63,7 @@ class Sequences:
         if self.packed is not None:
             sizes, order = self.packed.batch_sizes, self.packed.sorted_indices
             # Row t of the sorted batch has batch_sizes[t] sequences: sequence b has as many steps as sizes above b.
-            lengths = (sizes.unsqueeze(1) > torch.arange(self.batch)).sum(0)
+            lengths = (sizes.unsqueeze(1) > torch.arange(self.batch, device=sizes.device)).sum(0)
             rows = output if order is None else output.index_select(1, order)
             data = pack_padded_sequence(rows, lengths).data
             return PackedSequence(data, sizes, order, self.packed.unsorted_indices)
@@ -138,7 +138,8 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
     else:
         values = list(lengths) if isinstance(lengths, Sequence) and not isinstance(lengths, str) else None
         whole = values is not None and all(_is_whole(value) for value in values)
-        given = torch.tensor([min(int(value), 2**62) for value in values or ()], dtype=torch.int64) if whole else None
+        capped = [min(int(value), 2**62) for value in values or ()]
+        given = torch.tensor(capped, dtype=torch.int64, device="cpu") if whole else None
     if given is None or given.dtype.is_floating_point or given.dtype.is_complex or given.dtype == torch.bool:
         came = f"{lengths.dtype}" if isinstance(lengths, (Tensor, np.ndarray)) else f"{lengths!r}"
         raise DataError(f"{layer}: expected lengths to be a list or tensor of {batch} whole numbers, got {came}")

@@ -63,7 +63,7 @@ class Stream:
     Made by a layer's `stream()`. It computes what the layer computes in evaluation mode: on the `cpu` backend to the
     last bit what the layer returns for the whole sequence, however that is cut. No gradients are recorded. The weights
     are packed when the stream is made; a call after they have changed fails, until `refresh()` packs them anew. (As by
-    autograd, what is written through a parameter's `.data` goes unnoticed.)
+    autograd, what is written through a parameter's `.data` goes unnoticed, or to one made in inference mode.)
 
     One thread at a time may use a stream; several streams may be used at the same time.
 
@@ -87,7 +87,9 @@ class Stream:
     def __init__(self, make: Callable[[], Stack]) -> None:
         self._make = make
         self._take_over(make(), None)
-        self._begun = torch.zeros(self.batch, dtype=torch.int64)  # the engine's steps when each sequence began
+        self._begun = torch.zeros(
+            self.batch, dtype=torch.int64, device="cpu"
+        )  # the engine's steps when each sequence began
         self.reset()
 
     def _take_over(self, stack: Stack, packed: Matrices | None) -> None:
@@ -255,16 +257,19 @@ class Stream:
         Raises:
             DataError: a name is missing or too many, or a tensor does not fit.
         """
+        if not isinstance(saved, Mapping):
+            raise DataError(f"expected what state_dict() gives, a mapping of tensors; got {type(saved).__name__}")
         layers = self._states()
         wanted = {f"{name}_l{layer}": value for layer, states in enumerate(layers) for name, value in states.items()}
-        wanted["steps"] = torch.zeros(self.batch, dtype=torch.int64)
+        wanted["steps"] = torch.zeros(self.batch, dtype=torch.int64, device="cpu")
         for name in saved:
             if name not in wanted:
                 raise DataError(f'a stream of {self._stack.title} has no state "{name}"; {nearest(name, wanted)}')
         for name, value in wanted.items():
             came = saved.get(name)
-            if came is None or came.shape != value.shape or came.dtype != value.dtype:
-                what = "nothing" if came is None else f"{list(came.shape)} of {came.dtype}"
+            if not isinstance(came, Tensor) or came.shape != value.shape or came.dtype != value.dtype:
+                what = f"{list(came.shape)} of {came.dtype}" if isinstance(came, Tensor) else type(came).__name__
+                what = "nothing" if came is None else what
                 raise DataError(f'expected the state "{name}" to be {list(value.shape)} of {value.dtype}, got {what}')
         self._write([{name: saved[f"{name}_l{k}"] for name in states} for k, states in enumerate(layers)])
         self._begun = self._engine.steps - saved["steps"].cpu()
@@ -286,6 +291,12 @@ class Stream:
             lines.append(f"{threads} thread{'s' if threads > 1 else ''}, {kib:.1f} KiB of packed matrices")
         return "\n".join(lines)
 
+    def __reduce__(self) -> Any:
+        raise ConfigurationError(
+            f"{self!r} cannot be copied or pickled: fork() goes on beside it, and state_dict() is what another process "
+            "needs"
+        )
+
     def __repr__(self) -> str:
         stack = self._stack
         shown = {"batch": (stack.batch, 1), "weights": (stack.weights, None), "backend": (self.backend, "cpu")}
@@ -302,16 +313,17 @@ class Stream:
 
     def _rows(self, rows: Sequence[int] | Tensor | None) -> Tensor:
         if rows is None:
-            return torch.arange(self.batch)
-        given = torch.as_tensor(rows)
+            return torch.arange(self.batch, device="cpu")
+        wanted = f"numbers from 0 to {self.batch - 1}, or a boolean for each of the {self.batch} sequences"
+        try:
+            given = torch.as_tensor(rows, device="cpu")
+        except (TypeError, ValueError, RuntimeError) as error:  # lists of different lengths, or no numbers at all
+            raise DataError(f"expected rows to be {wanted}; got {rows!r}") from error
         if given.dtype == torch.bool and list(given.shape) == [self.batch]:
             return given.nonzero().flatten()
         whole = given.dim() == 1 and not given.dtype.is_floating_point and given.dtype != torch.bool
         if given.numel() > 0 and (not whole or not bool(((given >= 0) & (given < self.batch)).all())):
-            raise DataError(
-                f"expected rows to be numbers from 0 to {self.batch - 1}, or a boolean for each of the {self.batch} "
-                f"sequences; got {rows!r}"
-            )
+            raise DataError(f"expected rows to be {wanted}; got {rows!r}")
         return given.to(torch.int64)
 
     def _run(self, x: Tensor, inputs: Sequence[Tensor], out: Tensor) -> None:

@@ -138,11 +138,12 @@ class Form:
             or out.device != example.device
             or out.requires_grad
             or unit_stride(out) is not out
+            or _shares(out)
         ):
             came = f"{list(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
             raise DataError(
                 f"expected out to be {shape} of {example.dtype} on {example.device}, without a gradient, its units "
-                f"side by side; got {came}"
+                f"side by side and each element in a place of its own; got {came}"
             )
 
 
@@ -151,6 +152,16 @@ def written(out: Tensor) -> Tensor:
     if not out.is_inference():
         torch.autograd.graph.increment_version(out)
     return out
+
+
+def _shares(tensor: Tensor) -> bool:
+    """Whether two elements may stand in one place, as in what `expand` gives."""
+    reach = 0  # from the first element to the last of the dimensions so far
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
 
 
 def _overlap(a: Tensor, b: Tensor) -> bool:
