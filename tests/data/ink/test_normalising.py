@@ -72,6 +72,14 @@ def test_base_and_corpus_lines_in_spite_of_ascenders_and_descenders(skew):
     assert corpus == pytest.approx(50 - 10 / math.cos(math.radians(skew)), abs=0.5)
 
 
+def test_base_and_corpus_lines_of_a_hand_that_trembles():
+    rng = np.random.default_rng(0)
+    trembling = Ink(tuple(stroke + rng.uniform(-0.4, 0.4, stroke.shape) for stroke in writing().strokes))
+    _, base, corpus = base_lines(trembling, level=True)
+    assert base == pytest.approx(0, abs=0.4)
+    assert corpus == pytest.approx(-10, abs=0.4)
+
+
 def test_steep_or_short_ink_is_taken_as_level():
     assert base_lines(writing(skew=30))[0] == 0
     assert base_lines(Ink.from_strokes([[[0, 0], [10, -10], [12, 0]]]))[0] == 0
