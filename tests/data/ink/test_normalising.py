@@ -68,8 +68,16 @@ def test_only_dots_and_dashes_have_no_slant():
 def test_base_and_corpus_lines_in_spite_of_ascenders_and_descenders(skew):
     slope, base, corpus = base_lines(writing(skew=skew, place=(0, 50)))
     assert slope == pytest.approx(-math.tan(math.radians(skew)), abs=0.01)
-    assert base == pytest.approx(50, abs=1)
-    assert corpus == pytest.approx(50 - 10 / math.cos(math.radians(skew)), abs=1)
+    assert base == pytest.approx(50, abs=0.3)
+    assert corpus == pytest.approx(50 - 10 / math.cos(math.radians(skew)), abs=0.5)
+
+
+def test_base_and_corpus_lines_of_a_hand_that_trembles():
+    rng = np.random.default_rng(0)
+    trembling = Ink(tuple(stroke + rng.uniform(-0.4, 0.4, stroke.shape) for stroke in writing().strokes))
+    _, base, corpus = base_lines(trembling, level=True)
+    assert base == pytest.approx(0, abs=0.4)
+    assert corpus == pytest.approx(-10, abs=0.4)
 
 
 def test_steep_or_short_ink_is_taken_as_level():
@@ -98,10 +106,21 @@ def test_time_and_text_stay_and_parts_can_be_left_out():
     assert ink_slant(ink) == pytest.approx(ink_slant(timed))
 
 
-def test_without_small_letters_the_whole_ink_is_1_high():
+def test_without_small_letters_the_span_of_most_of_the_ink_is_1():
+    # 13.2 of ink lies between 0 and 0.2, 10 between 0 and 10; a tenth of all above 10 - 2.32
     ripples = [[0.1 * i, -0.2 * (i % 2)] for i in range(60)]
     ink = normalise_ink(Ink.from_strokes([ripples, [[3, 0], [3, -10]]]), level=False, upright=False)
-    assert ink.bounds == pytest.approx((0, -1, 0.59, 0), abs=0.01)
+    left, top, right, bottom = ink.bounds
+    assert (left, top, right) == pytest.approx((0, -10 / 7.68, 5.9 / 7.68), rel=0.02)
+    assert bottom == pytest.approx(0, abs=0.01)
+
+
+def test_letters_of_different_sizes_make_no_slope():
+    heights = [(0, 10), (2, 9), (-1, 12), (3, 10), (1, 11), (4, 12)]
+    ink = Ink.from_strokes([[[8 * i, base], [8 * i + 4, base - size]] for i, (base, size) in enumerate(heights)])
+    assert base_lines(ink)[0] == 0
+    level = normalise_ink(ink, upright=False)
+    assert np.ptp(level.strokes[0][:, 0]) / np.ptp(level.strokes[0][:, 1]) == pytest.approx(4 / 10)
 
 
 @pytest.mark.parametrize(

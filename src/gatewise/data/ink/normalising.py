@@ -17,6 +17,9 @@ STEP = 2.0  # degrees of a bin of the histogram of angles
 UPRIGHT = 20.0  # degrees: the standard deviation of the weights that favour upright strokes
 ROUNDS = 3
 FEWEST = 3  # tops, and bottoms, below which no slope is told from them
+CERTAIN = 4.0  # standard errors of a slope below which letters of different sizes pass for one
+LEAST_CORPUS = 2 / 3  # of the span in which most of the ink lies
+MOST_INK = (10, 90)  # percent
 
 
 def ink_slant(ink: Ink) -> float:
@@ -55,26 +58,27 @@ def base_lines(ink: Ink, *, level: bool = False) -> tuple[float, float, float]:
         level: take the slope as 0.
 
     Returns:
-        slope, base, corpus: at x the lines are at y = base + slope x and y = corpus + slope x. With less than three
-        bottoms or three tops, or where more than 15 degrees come out, the slope is 0; without any, base and corpus are
-        the bottom and the top of the ink.
+        slope, base, corpus: at x the lines are at y = base + slope x and y = corpus + slope x. The slope is 0 with less
+        than three bottoms or three tops, where it is less than four times its standard error, and where it is more than
+        15 degrees. Without any bottoms and tops, base and corpus are the bottom and the top of the ink.
     """
     bottoms, tops = _turns(ink)
     if not len(bottoms):
         return 0.0, ink.bounds[3], ink.bounds[1]
     if len(bottoms) < FEWEST or len(tops) < FEWEST:
         level = True
-    lines = _parallels(bottoms, tops, level)
-    if abs(math.degrees(math.atan(lines[0]))) > MOST_SKEW:
-        lines = _parallels(bottoms, tops, True)
+    lines, error = _parallels(bottoms, tops, level)
+    if abs(math.degrees(math.atan(lines[0]))) > MOST_SKEW or abs(lines[0]) < CERTAIN * error:
+        lines, _ = _parallels(bottoms, tops, True)
     return lines
 
 
 def normalise_ink(ink: Ink, *, level: bool = True, upright: bool = True) -> Ink:
     """The ink turned level, sheared upright and scaled: base line at y = 0, corpus line at -1, left end at x = 0.
 
-    Where corpus and base line are one (less than a tenth of the ink's height apart), the whole ink becomes 1 high; a
-    dash or a dot 1 wide, or stays as small as it is.
+    Digits, capitals and single letters have no corpus line that could be told from few of them: where it is closer to
+    the base line than two thirds of the span in which the middle 80 % of the ink lie, this span becomes 1 high, its
+    lower end y = 0. A dash becomes 1 wide; a dot stays as small as it is.
 
     Args:
         ink: what the pen wrote.
@@ -89,10 +93,12 @@ def normalise_ink(ink: Ink, *, level: bool = True, upright: bool = True) -> Ink:
         ink = ink.moved([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     if upright:
         ink = ink.moved([[1, math.tan(math.radians(ink_slant(_smooth(ink))))], [0, 1]])
-    _, base, corpus = base_lines(_smooth(ink), level=True)
-    left, top, right, bottom = ink.bounds
-    if base - corpus < 0.1 * (bottom - top):
-        base, corpus = bottom, top
+    smooth = _smooth(ink)
+    _, base, corpus = base_lines(smooth, level=True)
+    high, low = (float(y) for y in np.percentile(smooth.points[:, 1], MOST_INK))
+    if base - corpus < LEAST_CORPUS * (low - high):
+        base, corpus = low, high
+    left, _, right, _ = ink.bounds
     size = (base - corpus) or (right - left) or 1.0
     return ink.moved([[1 / size, 0], [0, 1 / size]], [-left / size, -base / size])
 
@@ -123,19 +129,26 @@ def _turns(ink: Ink) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(bottoms), np.concatenate(tops)
 
 
-def _parallels(bottoms: np.ndarray, tops: np.ndarray, level: bool) -> tuple[float, float, float]:
-    """Lines of one slope through bottoms and tops: first by medians, then by least squares through what is near."""
+def _parallels(bottoms: np.ndarray, tops: np.ndarray, level: bool) -> tuple[tuple[float, float, float], float]:
+    """Lines of one slope through bottoms and tops: first by medians, then by least squares through what is near.
+
+    Returns:
+        slope, base and corpus; and the standard error of the slope.
+    """
     slope = 0.0 if level else median_slope((bottoms[:, 0], bottoms[:, 1]), (tops[:, 0], tops[:, 1]))
     base, corpus = (float(np.median(part[:, 1] - slope * part[:, 0])) for part in (bottoms, tops))
+    error = 0.0
     for _ in range(ROUNDS):
         bottoms, tops = _near(bottoms, slope, base), _near(tops, slope, corpus)
         if not level:
             # each set about its own middle, so that one slope is left
-            x = np.concatenate([part[:, 0] - part[:, 0].mean() for part in (bottoms, tops)])
-            y = np.concatenate([part[:, 1] - part[:, 1].mean() for part in (bottoms, tops)])
-            slope = float(x @ y / (x @ x)) if x @ x > 0 else 0.0
+            x, y = np.concatenate([part - part.mean(axis=0) for part in (bottoms, tops)]).T
+            spread = float(x @ x)
+            slope = float(x @ y) / spread if spread > 0 else 0.0
+            off = y - slope * x
+            error = math.sqrt(float(off @ off) / max(1, len(x) - 3) / spread) if spread > 0 else 0.0
         base, corpus = (float((part[:, 1] - slope * part[:, 0]).mean()) for part in (bottoms, tops))
-    return slope, base, corpus
+    return (slope, base, corpus), error
 
 
 def _near(places: np.ndarray, slope: float, offset: float) -> np.ndarray:
