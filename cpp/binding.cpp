@@ -97,6 +97,7 @@ class Pool {
         void *data() const { return piece.data; }
     };
 
+    Pool() { pieces.reserve(MOST_PIECES + 1); }  // giving back must not fail
     ~Pool() {
         for (Piece &piece : pieces) std::free(piece.data);
     }
@@ -114,12 +115,15 @@ class Pool {
 #endif
     }
 
+    // Not so large a piece that what is little would hold what is much.
+    static bool fits(size_t there, size_t wanted) { return there >= wanted && (there / 4 <= wanted || there < (1 << 20)); }
+
     Piece take(size_t size) {
         {
             std::lock_guard<std::mutex> guard(mutex);
             size_t best = pieces.size();
             for (size_t k = 0; k < pieces.size(); k++)
-                if (pieces[k].size >= size && (best == pieces.size() || pieces[k].size < pieces[best].size)) best = k;
+                if (fits(pieces[k].size, size) && (best == pieces.size() || pieces[k].size < pieces[best].size)) best = k;
             if (best < pieces.size()) {
                 Piece piece = pieces[best];
                 remove(best);

@@ -18,9 +18,9 @@ MARKS = torch.tensor([[t in (2, 3) and b != 1, t == 0][b == 3] for t in range(6)
 RAGGED = [6, 0, 1, 4]
 
 
-def slack(name: str) -> int:
-    """Where few units vary little, normalising them magnifies errors of rounding."""
-    return 8 if name in ("layer-norm", "normalised peephole LSTM") else 1
+def slack(name: str, several: bool = False) -> int:
+    """Where few units vary little, normalising them magnifies errors of rounding; several layers do so more."""
+    return 8 * (1 + several) if name in ("layer-norm", "normalised peephole LSTM") else 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -58,7 +58,7 @@ def test_learned_states_and_all_states_over_time(name: str) -> None:
 @pytest.mark.parametrize("name", [*FORMS, "slstm", "mgu", "multiplicative"])
 def test_several_layers(name: str, dtype: torch.dtype) -> None:
     arguments = {"num_layers": 3, "bidirectional": True}
-    more = {"arguments": arguments, "slack": slack(name)}
+    more = {"arguments": arguments, "slack": slack(name, several=True)}
     compare(EVERYTHING[name], dtype, lengths=RAGGED, return_states="all", **more)
     compare(EVERYTHING[name], dtype, given=True, **more)
 

@@ -67,8 +67,9 @@ class TestPacked:
         plain = plan(core(), compile(step, (step.output,)).forward, sizes, False, own_places(step.parameters))
         tensors = [torch.ones([128] * len(p.shape)) for p in step.parameters.values()]
         full, half, quarter = (cpu.packed(plain, tensors, weights).bytes for weights in (None, "bf16", "int8"))
-        assert full == 4 * 4 * 128 * 256
-        assert half * 2 == full
+        fences = 256  # of builds that watch memory
+        assert 0 <= full - 4 * 4 * 128 * 256 <= fences
+        assert abs(half * 2 - full) <= fences
         assert full / 4 < quarter < full / 3.8
 
     def test_parameters_that_are_too_small(self) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from gatewise.errors import ConfigurationError, DataError, GatewiseError
-from gatewise.nn import LSTM
+from gatewise.nn import LSTM, RNN
 from tests.tolerance import assert_close
 
 
@@ -272,3 +272,13 @@ def test_packed_output_keeps_its_type() -> None:
         output, _ = layer(backend=backend)(packed)
         assert isinstance(output, PackedSequence)
         assert output.data.shape == (9, 5)
+
+
+def test_a_parameter_that_is_a_negated_view() -> None:
+    layer = RNN(1, 1, bias=False)
+    x = torch.randn(4, 2, 1)
+    layer.weight_ih_l0 = torch.nn.Parameter((1j * torch.ones(1, 1)).conj().imag)
+    assert layer.weight_ih_l0.is_neg()
+    got = layer(x)[0]
+    layer.weight_ih_l0 = torch.nn.Parameter(torch.tensor([[-1.0]]))
+    assert torch.equal(got, layer(x)[0])

@@ -219,6 +219,9 @@ def test_an_input_may_have_any_strides() -> None:
     narrow, number = LSTM(1, 5, backend="cpu").stream(), torch.randn(1, 1)
     same = torch.complex(torch.zeros(1, 1), -number).conj().imag
     assert torch.equal(narrow.fork().step(same), narrow.fork().step(number))
+    close = torch.view_as_complex(torch.randn(2, 3, 2)).conj().imag.as_strided((2, 3), (3, 1))
+    assert close.is_neg()
+    assert torch.equal(stream.fork().step(close), stream.fork().step(close.resolve_neg()))
     one = torch.randn(3)
     both = stream.fork().step(one.expand(2, 3)).clone()
     assert torch.equal(both, stream.fork().step(torch.stack([one, one])))

@@ -87,6 +87,7 @@ class PlainCalls(RecurrentCore):
                     or value.shape != expected
                     or not value.is_cpu
                     or not value.is_contiguous()
+                    or value.is_neg()
                 ):
                     return None
                 group.append(value)

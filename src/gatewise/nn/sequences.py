@@ -137,9 +137,9 @@ def check_lengths(lengths: Lengths, *, steps: int, batch: int, layer: object) ->
         given = torch.from_numpy(np.ascontiguousarray(lengths)) if lengths.dtype.kind in "iuf" else None
     else:
         values = list(lengths) if isinstance(lengths, Sequence) and not isinstance(lengths, str) else None
-        whole = values is not None and all(_is_whole(value) for value in values)
-        capped = [min(int(value), 2**62) for value in values or ()]
-        given = torch.tensor(capped, dtype=torch.int64, device="cpu") if whole else None
+        given = None
+        if values is not None and all(_is_whole(value) for value in values):
+            given = torch.tensor([min(int(value), 2**62) for value in values], dtype=torch.int64, device="cpu")
     if given is None or given.dtype.is_floating_point or given.dtype.is_complex or given.dtype == torch.bool:
         came = f"{lengths.dtype}" if isinstance(lengths, (Tensor, np.ndarray)) else f"{lengths!r}"
         raise DataError(f"{layer}: expected lengths to be a list or tensor of {batch} whole numbers, got {came}")
