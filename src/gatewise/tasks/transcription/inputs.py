@@ -1,0 +1,135 @@
+"""What a transcriber is given, in its many forms, as examples."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gatewise.data import Ragged
+from gatewise.data.transcripts import LISTED, Transcripts, read_transcripts
+from gatewise.errors import DataError
+from gatewise.tasks.transcription.alphabet import Alphabet
+from gatewise.tasks.transcription.examples import Examples
+from gatewise.tasks.transcription.frontends import FrontEnd, is_path, kind_of, suffixes_of_all
+
+
+def find_kind(X: Any) -> str:
+    """The kind of front end that recordings take.
+
+    Raises:
+        DataError: there is nothing, or recordings are of several kinds.
+        ConfigurationError: no front end reads such files.
+    """
+    if isinstance(X, Transcripts):
+        sources: Sequence[Any] = X.sources
+    elif is_path(X):
+        sources = read_transcripts(X, suffixes_of_all(), text=False).sources
+    else:
+        sources = list(X)
+    kinds = sorted({kind_of(source) for source in sources})
+    if len(kinds) != 1:
+        raise DataError(f"expected recordings of one kind, got {' and '.join(kinds) or 'none'}")
+    return kinds[0]
+
+
+def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) -> Examples:
+    """Recordings as frames, with what they say.
+
+    Args:
+        X: a list of recordings: arrays, or paths of files; a `Transcripts`; or the path of a manifest or a folder, see
+            `read_transcripts`.
+        y: one text a recording; None where X brings texts.
+        front: how recordings become frames.
+        text: whether texts are wanted: True, False, or None for those that are there.
+
+    Raises:
+        DataError: recordings that cannot be read; texts that are missing, empty or not as many as recordings.
+    """
+    if isinstance(X, Examples):
+        return X
+    if is_path(X):
+        X = read_transcripts(X, front.suffixes, text=text if y is None else False)
+    names: Sequence[str]
+    if isinstance(X, Transcripts):
+        sources, texts, names = X.sources, X.texts, X.names
+    else:
+        if not hasattr(X, "__len__") or isinstance(X, np.ndarray):
+            what = f"an array {list(X.shape)}" if isinstance(X, np.ndarray) else f"an object of type {type(X).__name__}"
+            raise DataError(f"expected a list of recordings (arrays or paths), or one path; got {what}")
+        sources, texts = list(X), None
+        names = [str(one) if is_path(one) else f"sequence {number}" for number, one in enumerate(sources)]
+    if y is not None:
+        texts = read_texts(y, len(sources))
+    if text and texts is None:
+        raise DataError("the texts are missing: give y, one text a recording, or a manifest with a column of them")
+    if len(sources) == 0:
+        raise DataError("got no recordings: at least one is needed")
+    if texts is not None:
+        empty = [name for name, value in zip(names, texts, strict=True) if not value.strip()]
+        if empty:
+            raise DataError(
+                f"{len(empty)} of {len(texts)} texts are empty: {_listed(empty)}. Say what the recordings say, or leave "
+                "them out"
+            )
+    frames = [front.frames(_path(source), name) for source, name in zip(sources, names, strict=True)]
+    _check(frames, names)
+    return Examples(Ragged.from_arrays(frames, dtype=np.float32), tuple(names), None if texts is None else tuple(texts))
+
+
+def read_texts(y: Any, count: int) -> tuple[str, ...]:
+    """One text a recording. Raises `DataError` where there are others, or too few or many."""
+    if isinstance(y, str) or not hasattr(y, "__len__"):
+        raise DataError(f"y is {y!r}: expected a list of texts, one a recording")
+    texts = list(y)
+    if len(texts) != count:
+        raise DataError(f"y has {len(texts)} texts for {count} recordings: one each is needed")
+    wrong = [number for number, value in enumerate(texts) if not isinstance(value, str)]
+    if wrong:
+        raise DataError(f"text {wrong[0]} is {texts[wrong[0]]!r}: expected text")
+    return tuple(str(value) for value in texts)
+
+
+def encode_all(examples: Examples, alphabet: Alphabet) -> list[tuple[int, ...]]:
+    """The labels of each text.
+
+    Raises:
+        DataError: texts with symbols that the alphabet does not have; all of them by name.
+    """
+    assert examples.texts is not None
+    found, wrong = [], []
+    for name, text in zip(examples.names, examples.texts, strict=True):
+        try:
+            found.append(alphabet.encode(text))
+        except DataError as error:
+            wrong.append(f"{name} ({error})")
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} of {len(examples)} texts have {alphabet.units} that the model does not know: {_listed(wrong)}. "
+            f"It knows {' '.join(alphabet.symbols[:60])}{' ...' if len(alphabet) > 60 else ''}. Leave these texts out, or "
+            "train on some with them"
+        )
+    return found
+
+
+def _check(frames: list[np.ndarray], names: Sequence[str]) -> None:
+    widths = {array.shape[1] for array in frames}
+    for array, name in zip(frames, names, strict=True):
+        if len(array) == 0 or array.shape[1] == 0:
+            raise DataError(f"{name} has no frames: got {list(array.shape)}, expected [T, X]")
+        if not np.isfinite(array).all():
+            step, feature = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise DataError(f"{name}, frame {step}, feature {feature}: {array[step, feature]} is not a finite number")
+        if len(widths) > 1 and array.shape[1] != frames[0].shape[1]:
+            raise DataError(
+                f"{name} has frames of {array.shape[1]} features, {names[0]} of {frames[0].shape[1]}: all need the same"
+            )
+
+
+def _path(source: Any) -> Any:
+    return Path(source) if isinstance(source, str | os.PathLike) else source
+
+
+def _listed(found: Sequence[str]) -> str:
+    return ", ".join(found[:LISTED]) + (f" and {len(found) - LISTED} more" if len(found) > LISTED else "")

@@ -1,0 +1,117 @@
+"""A transcriber that is given its recording bit by bit.
+
+Legend: T frames, X features of a frame, K frames that become one step, V labels with the blank among them.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.errors import ConfigurationError, DataError
+from gatewise.tasks.ctc import BeamDecoder, BeamStream, GreedyStream
+from gatewise.tasks.transcription.alphabet import Alphabet
+from gatewise.tasks.transcription.network import JoinedFrames, TranscriberNetwork
+from gatewise.tasks.transcription.transcription import Transcription, transcription
+
+
+class TranscriberStream:
+    """Reads one recording whose frames come bit by bit.
+
+    A step of the network is taken as soon as its K frames and the `look_ahead` frames after them are there, so the text
+    is never more than K - 1 + look_ahead frames late. Logits, and with them the text in the end, are those of the whole
+    recording, to the last bit, however it is cut.
+
+    Attributes:
+        frames: how many frames it was given.
+        steps: how many steps the network has taken.
+        look_ahead: how many frames a step may have to wait for after its own first one.
+    """
+
+    def __init__(self, network: TranscriberNetwork, alphabet: Alphabet, beam: int) -> None:
+        front = network.front
+        if network.lstm.bidirectional or not isinstance(front, JoinedFrames):
+            raise ConfigurationError(
+                "this model reads its recordings in both directions, so it has to have all of one before it can begin: "
+                'for streams train one with backbone="lstm"'
+            )
+        self.look_ahead = front.subsampling - 1 + front.look_ahead
+        self._network, self._alphabet, self._beam, self._front = network, alphabet, beam, front
+        self._lstm = network.lstm.stream()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin the next recording."""
+        self.frames = self.steps = 0
+        self._finished = False
+        self._waiting = torch.zeros(0, len(self._network.mean))
+        self._logits: list[Tensor] = []
+        self._lstm.reset()
+        self._found: GreedyStream | BeamStream = (
+            GreedyStream() if self._beam == 1 else BeamDecoder(width=self._beam).stream()
+        )
+
+    def feed(self, frames: np.ndarray) -> str:
+        """Take frames; the text so far, whose end may still change.
+
+        Args:
+            frames: `[T, X]`, any number of them; as `front_end_.frames` makes them.
+
+        Raises:
+            DataError: frames of another shape, or that are no finite numbers; the recording is finished.
+        """
+        if self._finished:
+            raise DataError("this recording is finished: reset() begins the next one")
+        found = np.asarray(frames, np.float32)
+        if found.ndim != 2 or found.shape[1] != len(self._network.mean):
+            raise DataError(f"expected frames [T, {len(self._network.mean)}], got {list(found.shape)}")
+        if not np.isfinite(found).all():
+            raise DataError(f"frame {self.frames + int(np.argwhere(~np.isfinite(found))[0, 0])} is not finite")
+        self.frames += len(found)
+        with torch.no_grad():
+            self._waiting = torch.cat([self._waiting, self._network.standardised(torch.from_numpy(found))])
+        self._take((len(self._waiting) - self._front.look_ahead) // self._front.subsampling)
+        return self.text
+
+    def finish(self) -> Transcription:
+        """The recording has ended: its text.
+
+        Raises:
+            DataError: it had no frames.
+        """
+        if self.frames == 0:
+            raise DataError("the recording has no frames: there is nothing to read")
+        if not self._finished:
+            self._finished = True
+            left = -(-len(self._waiting) // self._front.subsampling)
+            missing = left * self._front.subsampling + self._front.look_ahead - len(self._waiting)
+            self._waiting = torch.cat([self._waiting, torch.zeros(missing, self._waiting.shape[1])])
+            self._take(left)
+        best = self._found.best()
+        hypothesis = best[0] if isinstance(best, list) else best
+        return transcription(hypothesis, torch.cat(self._logits), self._alphabet, self._front.subsampling)
+
+    @property
+    def text(self) -> str:
+        """What was read so far."""
+        best = self._found.best()
+        return self._alphabet.decode((best[0] if isinstance(best, list) else best).labels)
+
+    @property
+    def logits(self) -> Tensor:
+        """The network's outputs so far, `[steps, V]`."""
+        empty = torch.zeros(0, self._network.linear.out_features)
+        return torch.cat([empty, *self._logits])
+
+    def _take(self, steps: int) -> None:
+        """Take so many steps of the frames that wait."""
+        if steps <= 0:
+            return
+        k = self._front.subsampling
+        with torch.no_grad():
+            windows = self._waiting[: steps * k + self._front.look_ahead].unfold(0, k + self._front.look_ahead, k)
+            outputs = self._lstm.feed(windows.transpose(1, 2).reshape(steps, 1, -1))
+            logits = self._network.linear(outputs).squeeze(1)
+        self._waiting = self._waiting[steps * k :]
+        self._logits.append(logits)
+        self._found.feed(logits)
+        self.steps += steps

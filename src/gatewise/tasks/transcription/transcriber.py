@@ -1,0 +1,416 @@
+"""The transcriber: from pen strokes, line images and recordings to text."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from gatewise.errors import ConfigurationError, DataError, TrainingError
+from gatewise.tasks.ctc import BeamDecoder, align, greedy
+from gatewise.tasks.device import cpu_threads
+from gatewise.tasks.folder import ModelFolder
+from gatewise.tasks.journal import fit_journal
+from gatewise.tasks.structure import check_structure, structure
+from gatewise.tasks.transcription.alphabet import Units
+from gatewise.tasks.transcription.augment import Augmentation
+from gatewise.tasks.transcription.examples import Examples, check_lengths
+from gatewise.tasks.transcription.frontends import Inputs
+from gatewise.tasks.transcription.inputs import encode_all, read_examples
+from gatewise.tasks.transcription.metrics import confusions, transcription_metrics
+from gatewise.tasks.transcription.network import TranscriberNetwork
+from gatewise.tasks.transcription.objective import TranscribeObjective, run_network
+from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters, training_options
+from gatewise.tasks.transcription.storage import TASK, load_transcriber, make_network, save_transcriber
+from gatewise.tasks.transcription.streaming import TranscriberStream
+from gatewise.tasks.transcription.training_set import TrainingSet
+from gatewise.tasks.transcription.transcription import Decoder, Symbol, Transcription, transcribe
+from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of, train
+
+
+class Transcriber(BaseEstimator):
+    """Reads unsegmented sequences: a recurrent network trained with connectionist temporal classification (CTC).
+
+    X may be a list of recordings: paths of line images (PNG, JPEG, TIFF) or sound, arrays (frames `[T, X]`; with
+    `inputs` also images `[height, width]` or samples `[N]`); or the path of a manifest (a table with the columns `path`
+    and `text`) or of a folder of pairs (`x.png` and `x.txt`). y holds one text a recording; where X brings texts, y is
+    left out. Nobody has to say where in a recording a symbol is.
+
+    Args:
+        backbone: the network: "blstm", "deep-blstm", "conv-blstm", or "lstm", which reads forward only and can be
+            streamed. None: "conv-blstm" for images, else "blstm".
+        hidden_size: H of each direction; None: the backbone's.
+        num_layers: LSTM layers; None: the backbone's.
+        subsampling: how many frames become one step of the network: 1, 2 or 4, joined, or pooled where it convolves. Fewer
+            steps are fewer blanks to be learned and less work. None: the most that leaves each text enough steps.
+        look_ahead: how many frames to come each step of "lstm" sees; a stream is that much late.
+        dropout: probability, in training, between layers and before the symbols.
+        inputs: what recordings are, if the names of their files do not say it: "frames", "image", "ink" or "audio".
+        height: of line images, to which they are brought, in pixels.
+        units: what is written: "characters", or "words", which white space parts, such as phones.
+        augmentation: how far training sequences are varied at random: images are slanted, stretched and bent, other
+            frames made noisy and blotted out in parts. 1 is usual, 0 is not at all.
+        batch_size: sequences of a batch.
+        learning_rate: the peak rate of AdamW.
+        weight_decay: of AdamW.
+        average_decay: of the moving average of the weights, which is what is kept; 0 for none.
+        max_epochs: passes over the training part at most.
+        max_minutes: wall-clock minutes for the whole fit; None for no limit.
+        patience: epochs without a lower validation error rate after which training stops; None for never.
+        validation: the share of sequences, of 1,000 at most, that is held out to choose the best epoch; 0 for none.
+        beam: how many prefixes the search keeps in prediction; 1 is the best path.
+        seed: of everything random; the same seed gives the same bits on the same machine and number of threads.
+        threads: CPU threads; None leaves torch's setting.
+        device: "cpu" or a CUDA device.
+        progress: show a progress bar.
+
+    Attributes:
+        alphabet_: the symbols of training's texts.
+        backbone_: the network's name.
+        subsampling_: how many frames become one step.
+        front_end_: how recordings become frames.
+        scaler_: of frames.
+        n_features_in_: X, the features of a frame.
+        trained_on_: how many sequences.
+        history_: the run's name, best epoch, why it stopped and one dict an epoch.
+        validation_: "error_rate" (of symbols) and "ctc_loss" on what was held out; empty without it.
+        notes_: what was found and decided, in sentences.
+        interrupted_: whether training was asked to stop early.
+        network_: the network.
+
+    References:
+        Graves, Fernández, Gomez & Schmidhuber (2006), Connectionist Temporal Classification; of the networks see
+        `gatewise.tasks.transcription.BACKBONES`.
+
+    >>> rng = np.random.default_rng(0)
+    >>> def frames(text):  # each letter is three frames of its own feature, more or less, with two of silence
+    ...     shape = np.concatenate([np.eye(3)[["abc".index(letter)] * 3 + [2 - 2]][:3] for letter in text])
+    ...     return np.concatenate([np.zeros((2, 3)), shape, np.zeros((2, 3))]) + 0.1 * rng.normal(size=(len(shape) + 4, 3))
+    >>> texts = ["".join(rng.permutation(["a", "b", "c"])) for _ in range(64)]
+    >>> model = Transcriber("blstm", hidden_size=16, num_layers=1, subsampling=1, learning_rate=1e-2, max_epochs=12)
+    >>> model.fit([frames(text) for text in texts], texts).predict([frames("bca"), frames("cab")])
+    ['bca', 'cab']
+    """
+
+    def __init__(
+        self,
+        backbone: str | None = None,
+        *,
+        hidden_size: int | None = None,
+        num_layers: int | None = None,
+        subsampling: int | None = None,
+        look_ahead: int = 0,
+        dropout: float = 0.0,
+        inputs: Inputs | None = None,
+        height: int = 32,
+        units: Units = "characters",
+        augmentation: float = 1.0,
+        batch_size: int = 16,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        average_decay: float = 0.99,
+        max_epochs: int = 100,
+        max_minutes: float | None = None,
+        patience: int | None = 20,
+        validation: float = 0.1,
+        beam: int = 1,
+        seed: int = 0,
+        threads: int | None = None,
+        device: str = "cpu",
+        progress: bool = False,
+    ) -> None:
+        self.backbone = backbone
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.subsampling = subsampling
+        self.look_ahead = look_ahead
+        self.dropout = dropout
+        self.inputs = inputs
+        self.height = height
+        self.units = units
+        self.augmentation = augmentation
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.average_decay = average_decay
+        self.max_epochs = max_epochs
+        self.max_minutes = max_minutes
+        self.patience = patience
+        self.validation = validation
+        self.beam = beam
+        self.seed = seed
+        self.threads = threads
+        self.device = device
+        self.progress = progress
+
+    # ------------------------------------------------------------------ training
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        checkpoints: "Checkpoints | str | os.PathLike[str] | None" = None,
+        init_from: "str | os.PathLike[str] | Transcriber | None" = None,
+    ) -> Self:
+        """Train the network.
+
+        Args:
+            X: recordings, in any form the class names.
+            y: one text a recording; left out where X brings texts.
+            checkpoints: where and how often the state of training is written (see `gatewise.Checkpoints`), or a
+                folder for that; the same call with the same data then goes on from there. None: nowhere.
+            init_from: a transcriber, or its model folder, whose weights training starts from; symbols, features and
+                sizes must be the same.
+
+        Raises:
+            DataError: recordings or texts that cannot be trained on, for instance recordings too short for their text.
+            ConfigurationError: a parameter does not fit, or `init_from` is of other shapes.
+            TrainingError: the loss is no longer finite.
+            TrainingInterrupted: with checkpoints, Ctrl-C or SIGTERM asked to stop; what was done is saved.
+            CheckpointError: the checkpoints cannot be used, or are of other parameters or data.
+        """
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y)
+        start = None if init_from is None else _start(init_from)
+        weights = None if start is None else start.network_.state_dict()
+        with (
+            cpu_threads(self.threads),
+            fit_journal(self, TASK, checkpoints, data=data.content, size=data.size, start=weights) as journal,
+        ):
+            network, result = self._train(data, start, journal)
+        self._take(data)
+        notes = list(data.notes)
+        if result.stopped == "max_minutes":
+            notes.append(f"max_minutes ended the training in epoch {len(result.history)}.")
+        self.network_ = network
+        self.n_features_in_ = data.examples.frames.n_channels
+        self.trained_on_ = len(data.training)
+        run = {"name": "network", "best_epoch": result.best_epoch, "stopped": result.stopped}
+        self.history_: list[dict[str, Any]] = [{**run, "epochs": list(result.history)}]
+        best = result.history[result.best_epoch - 1]
+        names = ("error_rate", "ctc_loss")
+        self.validation_ = {name: best[name] for name in names} if len(data.validation) else {}
+        self.notes_: tuple[str, ...] = tuple(notes)
+        self.interrupted_ = result.stopped == "interrupted"
+        self.structure_ = structure(self, STRUCTURE)
+        return self
+
+    def plan(self, X: Any, y: Any = None) -> Plan:
+        """What `fit` would train, and what that takes of memory and time; nothing is trained. Raises as it."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y)
+        with cpu_threads(self.threads):
+            return plan_of(lambda journal: self._train(data, None, journal))
+
+    def _take(self, data: TrainingSet) -> None:
+        """What the data say of the model."""
+        self.alphabet_, self.front_end_, self.scaler_ = data.alphabet, data.front, data.scaler
+        self.backbone_, self.subsampling_ = data.backbone, data.subsampling
+
+    def _train(
+        self, data: TrainingSet, start: "Transcriber | None", journal: Journal
+    ) -> tuple[TranscriberNetwork, TrainingResult]:
+        # Another one, so that a fit that fails leaves this one as it was.
+        draft = type(self)(**self.get_params(deep=False))
+        draft._take(data)
+        network = make_network(draft)
+        if start is not None:
+            _start_from(network, start, draft)
+        objective = TranscribeObjective(
+            network.to(self.device),
+            data.examples,
+            data.targets,
+            training=data.training,
+            validation=data.validation,
+            augmentation=Augmentation(data.front.kind == "image", float(self.augmentation)),
+            batch_size=self.batch_size,
+            seed=self.seed,
+        )
+        result = train(objective, training_options(self), journal=journal, progress=self.progress, name="network")
+        if result.best_epoch == 0:
+            raise TrainingError("Training was interrupted before its first step: there is no model to keep.")
+        return network, result
+
+    # ------------------------------------------------------------------ prediction
+    def examples(self, X: Any, y: Any = None, *, text: bool | None = None) -> Examples:
+        """X as this model reads it, checked: frames, names, and texts where they are known.
+
+        Raises:
+            DataError: X cannot be read, or has other features than training's frames.
+            ConfigurationError: a parameter that the model is made of was set after `fit`.
+        """
+        check_is_fitted(self)
+        check_structure(self, self.structure_)
+        found = read_examples(X, y, self.front_end_, text=text)
+        if found.frames.n_channels != self.n_features_in_:
+            raise DataError(
+                f"frames have {found.frames.n_channels} features, those of training {self.n_features_in_}: "
+                "give recordings of the same kind"
+            )
+        return found
+
+    def posteriors(self, X: Any) -> list[np.ndarray]:
+        """Probabilities `[T', V]` of the blank (first) and of each symbol over each recording's steps, float32.
+
+        T' is the number of frames over `subsampling_`, rounded up. Raises as `predict`.
+        """
+        with cpu_threads(self.threads):
+            return [row.softmax(1).numpy() for row in run_network(self.network_, self.examples(X, text=False))]
+
+    def transcribe(self, X: Any, *, decoder: Decoder | None = None) -> list[Transcription]:
+        """The text of each recording, with its confidence and where each symbol is.
+
+        Args:
+            X: recordings.
+            decoder: such as a `BeamDecoder` with a language model; None: as `beam` says.
+
+        Raises:
+            DataError: X cannot be read or has other features than training's frames.
+        """
+        examples = self.examples(X, text=False)
+        with cpu_threads(self.threads):
+            rows = run_network(self.network_, examples)
+            return transcribe(rows, decoder or self._decoder, self.alphabet_, self.subsampling_)
+
+    def predict(self, X: Any) -> list[str]:
+        """The text of each recording. Raises as `transcribe`."""
+        return [found.text for found in self.transcribe(X)]
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """One minus the error rate of symbols (the CER of characters); below 0 where most is wrong.
+
+        Raises:
+            DataError: X does not fit the model; texts are missing or empty.
+        """
+        found = self.evaluate(X, y)
+        return 1.0 - found["cer" if self.units == "characters" else "per"]
+
+    def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
+        """Metrics by their usual names.
+
+        Returns:
+            "cer" and "wer", or where units are words or phones "per"; "text_error", the share of texts with an error;
+            "calibration_error" of confidences; "sequences" (S).
+
+        Raises:
+            DataError: X does not fit the model; texts are missing, empty, or have symbols that training's did not.
+        """
+        examples = self.examples(X, y, text=True)
+        encode_all(examples, self.alphabet_)
+        assert examples.texts is not None
+        found = self.transcribe(examples)
+        confidences = np.array([one.confidence for one in found])
+        return transcription_metrics(examples.texts, [one.text for one in found], confidences, self.alphabet_)
+
+    def confusion(self, X: Any, y: Any = None) -> tuple[list[str], np.ndarray]:
+        """Symbols with "" (nothing) as the last, and how often each was read as which, int64 `[K+1, K+1]`.
+
+        Rows are what is said, columns what was read: the last row counts insertions, the last column deletions. Raises
+        as `evaluate`.
+        """
+        examples = self.examples(X, y, text=True)
+        encode_all(examples, self.alphabet_)
+        assert examples.texts is not None
+        names = [*self.alphabet_.symbols, ""]
+        places = {name: place for place, name in enumerate(names)}
+        pairs = confusions(*([self.alphabet_.parts(t) for t in texts] for texts in (examples.texts, self.predict(examples))))
+        counts = np.zeros((len(names), len(names)), np.int64)
+        for (reference, hypothesis), count in pairs.items():
+            counts[places[reference], places[hypothesis]] = count
+        return names, counts
+
+    def align(self, X: Any, y: Any = None) -> list[tuple[Symbol, ...]]:
+        """Where in each recording the symbols of its known text are (forced alignment).
+
+        Raises:
+            DataError: X does not fit the model; texts are missing, empty, too long for their recording, or have symbols
+                that training's did not.
+        """
+        examples = self.examples(X, y, text=True)
+        targets = encode_all(examples, self.alphabet_)
+        check_lengths(examples, targets, self.subsampling_, "correct their texts")
+        k = self.subsampling_
+        found = []
+        with cpu_threads(self.threads):
+            for row, labels in zip(run_network(self.network_, examples), targets, strict=True):
+                best, shares = align(row, [labels])[0], row.softmax(1).numpy()
+                spans = zip(labels, best.starts, best.ends, strict=True)
+                found.append(
+                    tuple(
+                        Symbol(self.alphabet_.symbols[n - 1], k * a, k * b, float(shares[a:b, n].mean()))
+                        for n, a, b in spans
+                    )
+                )
+        return found
+
+    def stream(self) -> TranscriberStream:
+        """A reader of one recording whose frames come bit by bit; it finds what `predict` finds, to the last bit.
+
+        Raises:
+            ConfigurationError: the network reads in both directions.
+        """
+        check_is_fitted(self)
+        check_structure(self, self.structure_)
+        return TranscriberStream(self.network_, self.alphabet_, self.beam)
+
+    def _decoder(self, logits: torch.Tensor) -> Any:
+        if self.beam == 1:
+            return [greedy(logits)]
+        return BeamDecoder(width=self.beam)(logits)
+
+    # ------------------------------------------------------------------ files
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        metrics: Mapping[str, Any] | None = None,
+        extra: Mapping[str, bytes | str] | None = None,
+    ) -> Path:
+        """Write the model folder; `metrics` are added to those of validation, `extra` files lie beside the model.
+
+        Raises:
+            ModelFolderError: the folder exists and is not to be, or cannot be, replaced.
+        """
+        check_is_fitted(self)
+        check_structure(self, self.structure_)
+        return save_transcriber(self, path, overwrite=overwrite, metrics=metrics, extra=extra)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] | ModelFolder) -> Self:
+        """The transcriber that `save` wrote, on the CPU if its device is not there.
+
+        Raises:
+            ModelFolderError: the folder is missing, damaged, altered, of a newer format or of another task.
+        """
+        return load_transcriber(cls, path)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+
+def _start(source: "str | os.PathLike[str] | Transcriber") -> Transcriber:
+    model = source if isinstance(source, Transcriber) else Transcriber.load(source)
+    check_is_fitted(model)
+    return model
+
+
+def _start_from(network: TranscriberNetwork, old: Transcriber, new: Transcriber) -> None:
+    """Give a new network the weights of an old one."""
+    if old.alphabet_ != new.alphabet_:
+        raise ConfigurationError(
+            f"the model to start from writes {' '.join(old.alphabet_.symbols[:40])}; these texts have "
+            f"{' '.join(new.alphabet_.symbols[:40])}: both need the same symbols"
+        )
+    given, wanted = old.network_.state_dict(), network.state_dict()
+    same = given.keys() == wanted.keys() and all(given[name].shape == wanted[name].shape for name in wanted)
+    if not same or (old.backbone_, old.subsampling_) != (new.backbone_, new.subsampling_):
+        raise ConfigurationError(
+            f'the model to start from is a "{old.backbone_}" of other sizes than this "{new.backbone_}": give backbone, '
+            "hidden_size, num_layers, subsampling and look_ahead as it was trained with, and recordings like its own"
+        )
+    network.load_state_dict(given)

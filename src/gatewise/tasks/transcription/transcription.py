@@ -1,0 +1,77 @@
+"""What a transcriber finds in a recording."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gatewise.tasks.ctc import Hypothesis, ctc_loss
+from gatewise.tasks.transcription.alphabet import Alphabet
+
+Decoder = Callable[[Tensor], list[list[Hypothesis]]]  # of logits [T, V] to the best hypotheses of one sequence
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One symbol of a text, and where it is.
+
+    Attributes:
+        text: the symbol.
+        start: the frame at which it begins in the best alignment.
+        end: the frame after its last.
+        confidence: its mean probability over these steps.
+    """
+
+    text: str
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """The text of a recording.
+
+    Attributes:
+        text: what is said.
+        confidence: the probability of this text, summed over all its alignments: how likely it is, as the model sees
+            it, that not one symbol is wrong.
+        symbols: those of the text, in order. (Of an empty text none.)
+    """
+
+    text: str
+    confidence: float
+    symbols: tuple[Symbol, ...]
+
+
+def transcription(hypothesis: Hypothesis, logits: Tensor, alphabet: Alphabet, subsampling: int) -> Transcription:
+    """A decoder's hypothesis as text.
+
+    Args:
+        hypothesis: of a decoder.
+        logits: `[T, V]`, in which it was found.
+        alphabet: what labels stand for.
+        subsampling: how many frames one step is.
+    """
+    probabilities = logits.double().softmax(1).numpy()
+    loss = ctc_loss(logits.double(), [hypothesis.labels], reduction="sum")
+    symbols = tuple(
+        Symbol(
+            alphabet.symbols[label - 1],
+            subsampling * start,
+            subsampling * end,
+            float(np.mean(probabilities[start:end, label])),
+        )
+        for label, start, end in zip(hypothesis.labels, hypothesis.starts, hypothesis.ends, strict=True)
+    )
+    # Rounding may lift a certain text above 1.
+    return Transcription(alphabet.decode(hypothesis.labels), min(math.exp(-loss.item()), 1.0), symbols)
+
+
+@torch.no_grad()
+def transcribe(rows: list[Tensor], decoder: Decoder, alphabet: Alphabet, subsampling: int) -> list[Transcription]:
+    """The best text of each sequence of logits `[T, V]`."""
+    return [transcription(decoder(row)[0][0], row, alphabet, subsampling) for row in rows]
