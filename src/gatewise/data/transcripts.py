@@ -34,7 +34,9 @@ class Transcripts:
         return len(self.sources)
 
 
-def read_transcripts(source: str | os.PathLike[str], suffixes: Iterable[str], *, text: bool | None = True) -> Transcripts:
+def read_transcripts(
+    source: str | os.PathLike[str], suffixes: Iterable[str], *, text: bool | None = True
+) -> Transcripts:
     """The recordings that a file or a folder tells of.
 
     Args:
@@ -65,10 +67,10 @@ def _read_manifest(path: Path, text: bool | None) -> Transcripts:
     if len(columns) != 1:
         raise DataError(
             f'"{path}" has {"both" if columns else "neither"} of the columns "{PATH}" and "{STROKES}": a manifest has '
-            f"one of them, and \"{TEXT}\". {nearest(PATH, table.column_names)}"
+            f'one of them, and "{TEXT}". {nearest(PATH, table.column_names)}'
         )
     given = _texts_of(table, columns[0])
-    _refuse(path, [row for row, value in enumerate(given) if not value], f'no {columns[0]}', "fill in the rows")
+    _refuse(path, [row for row, value in enumerate(given) if not value], f"no {columns[0]}", "fill in the rows")
     texts = None
     if text is not False and (text or TEXT in table.column_names):
         if TEXT not in table.column_names:
@@ -111,7 +113,7 @@ def _pairs(files: list[Path], folder: Path, text: bool | None) -> Transcripts:
     if missing:
         raise DataError(
             f'{len(missing)} of {len(files)} recordings in "{folder}" have no text: {_listed(missing)}. Expected a '
-            f'file of the same name that ends in {TRANSCRIPT} beside each'
+            f"file of the same name that ends in {TRANSCRIPT} beside each"
         )
     texts = tuple(_read_text(file) for file in beside)
     empty = [f'"{file}"' for file, value in zip(beside, texts, strict=True) if not value]

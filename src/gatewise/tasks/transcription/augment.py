@@ -12,8 +12,8 @@ from torch.nn import functional
 # At strength 1. Of an image's size the logarithm, of its slant columns a row, of its place rows, of its ink's density
 # the logarithm of an exponent; of what is drawn anew along the line every `PIECE` columns, in pixels.
 WIDTH, HEIGHT, SLANT, PLACE, DENSITY, WAVE, PIECE = 0.08, 0.06, 0.15, 1.0, 0.2, 0.7, 12
-# Of other frames: deviations of white noise; and the longest stretch of frames, and the widest band of features, that are
-# blotted out, as shares of all.
+# Of other frames: deviations of white noise; and the longest stretch of frames, and the widest band of features, that
+# are blotted out, as shares of all.
 NOISE, STRETCH, BAND = 0.15, 0.05, 0.15
 
 

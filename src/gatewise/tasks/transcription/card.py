@@ -43,8 +43,8 @@ def model_card(model: "Transcriber", metrics: Mapping[str, Any]) -> str:
         "## Use",
         "",
         "`gatewise predict THIS_FOLDER FILE...`, or in Python `gatewise.load(THIS_FOLDER).predict([FILE, ...])`.",
-        "Recordings unlike those of training (another hand, pen, voice, microphone, language) will be read all the same,",
-        "and worse; symbols that were not in training's texts are never written.",
+        "Recordings unlike those of training (another hand, pen, voice, microphone) will be read all the same, and",
+        "worse; symbols that were not in training's texts are never written.",
         "",
     ]
     return "\n".join(lines)

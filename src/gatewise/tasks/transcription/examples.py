@@ -5,6 +5,7 @@ Legend: S sequences, N frames of all of them, T frames, B batch, X features of a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def steps_needed(labels: Sequence[int]) -> int:
     >>> steps_needed([1, 1, 2])
     4
     """
-    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+    return len(labels) + sum(a == b for a, b in pairwise(labels))
 
 
 def check_lengths(examples: Examples, targets: Sequence[Sequence[int]], subsampling: int, remedy: str) -> None:
@@ -70,8 +71,8 @@ def check_lengths(examples: Examples, targets: Sequence[Sequence[int]], subsampl
     short = np.flatnonzero(needed > steps)
     if len(short):
         listed = [
-            f"{examples.names[i]} ({len(targets[i])} labels need {needed[i]} steps, {examples.frames.lengths[i]} frames "
-            f"make {steps[i]})"
+            f"{examples.names[i]} ({len(targets[i])} labels need {needed[i]} steps, its {examples.frames.lengths[i]} "
+            f"frames make {steps[i]})"
             for i in short[:LISTED]
         ]
         raise DataError(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
@@ -18,32 +18,6 @@ if TYPE_CHECKING:
 
 Inputs = Literal["frames", "image", "ink", "audio"]
 INPUTS: tuple[str, ...] = get_args(Inputs)
-
-
-class FrontEnd(Protocol):
-    """How recordings become frames."""
-
-    @property
-    def kind(self) -> str:
-        """Its name, one of `INPUTS`."""
-        ...
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """What the names of the files that it reads end in."""
-        ...
-
-    def frames(self, recording: Any, name: str) -> np.ndarray:
-        """The frames of a recording, float32 `[T, X]`; a path, or what the kind has in its place.
-
-        Raises:
-            DataError: it cannot be read; the message names it.
-        """
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Its values, of JSON types, without its kind."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -147,9 +121,10 @@ class AudioInputs:
         return cls(SpeechFeatures.from_dict(values))
 
 
-KINDS: dict[str, type[FrameInputs] | type[ImageInputs] | type[AudioInputs]] = {
-    kind.kind: kind for kind in (FrameInputs, ImageInputs, AudioInputs)
-}
+# Each has a `kind`, one of `INPUTS`; the `suffixes` of the names of files that it reads; `frames(recording, name)`,
+# float32 `[T, X]`, of a path or of what the kind has in its place; and values of JSON types.
+FrontEnd = FrameInputs | ImageInputs | AudioInputs
+KINDS: dict[str, type[FrontEnd]] = {kind.kind: kind for kind in (FrameInputs, ImageInputs, AudioInputs)}
 
 
 def front_end(kind: str, values: Mapping[str, Any]) -> FrontEnd:

@@ -14,6 +14,8 @@ from gatewise.tasks.transcription.alphabet import Alphabet
 from gatewise.tasks.transcription.examples import Examples
 from gatewise.tasks.transcription.frontends import FrontEnd, is_path, kind_of, suffixes_of_all
 
+SHOWN = 60  # symbols that a message lists
+
 
 def find_kind(X: Any) -> str:
     """The kind of front end that recordings take.
@@ -56,7 +58,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
         sources, texts, names = X.sources, X.texts, X.names
     else:
         if not hasattr(X, "__len__") or isinstance(X, np.ndarray):
-            what = f"an array {list(X.shape)}" if isinstance(X, np.ndarray) else f"an object of type {type(X).__name__}"
+            what = f"an array {list(X.shape)}" if isinstance(X, np.ndarray) else f"a {type(X).__name__}"
             raise DataError(f"expected a list of recordings (arrays or paths), or one path; got {what}")
         sources, texts = list(X), None
         names = [str(one) if is_path(one) else f"sequence {number}" for number, one in enumerate(sources)]
@@ -70,8 +72,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
         empty = [name for name, value in zip(names, texts, strict=True) if not value.strip()]
         if empty:
             raise DataError(
-                f"{len(empty)} of {len(texts)} texts are empty: {_listed(empty)}. Say what the recordings say, or leave "
-                "them out"
+                f"{len(empty)} of {len(texts)} texts are empty: {_listed(empty)}. Say what is said, or leave them out"
             )
     frames = [front.frames(_path(source), name) for source, name in zip(sources, names, strict=True)]
     _check(frames, names)
@@ -105,10 +106,11 @@ def encode_all(examples: Examples, alphabet: Alphabet) -> list[tuple[int, ...]]:
         except DataError as error:
             wrong.append(f"{name} ({error})")
     if wrong:
+        more = " ..." if len(alphabet) > SHOWN else ""
         raise DataError(
-            f"{len(wrong)} of {len(examples)} texts have {alphabet.units} that the model does not know: {_listed(wrong)}. "
-            f"It knows {' '.join(alphabet.symbols[:60])}{' ...' if len(alphabet) > 60 else ''}. Leave these texts out, or "
-            "train on some with them"
+            f"{len(wrong)} of {len(examples)} texts have {alphabet.units} that the model does not know: "
+            f"{_listed(wrong)}. It knows {' '.join(alphabet.symbols[:SHOWN])}{more}. Leave these texts out, or train "
+            "on some with them"
         )
     return found
 

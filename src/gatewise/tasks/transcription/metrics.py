@@ -29,8 +29,8 @@ def transcription_metrics(
         alphabet: what symbols are.
 
     Returns:
-        "cer" (edits for each character) and "wer" (for each word), or where symbols are words or phones "per" (edits for
-        each symbol); "text_error" (the share of texts with any error); "calibration_error" (see `calibration`);
+        "cer" (edits for each character) and "wer" (for each word), or where symbols are words or phones "per" (edits
+        for each symbol); "text_error" (the share of texts with any error); "calibration_error" (see `calibration`);
         "sequences" (S).
 
     >>> alphabet = Alphabet.of(["to be"], "characters")
@@ -40,7 +40,9 @@ def transcription_metrics(
     """
     pairs = [(alphabet.parts(a), alphabet.parts(b)) for a, b in zip(references, hypotheses, strict=True)]
     rate = error_rate([a for a, _ in pairs], [b for _, b in pairs])
-    rates = {"per": rate} if alphabet.units == "words" else {"cer": rate, "wer": word_error_rate(references, hypotheses)}
+    rates = (
+        {"per": rate} if alphabet.units == "words" else {"cer": rate, "wer": word_error_rate(references, hypotheses)}
+    )
     right = np.array([a == b for a, b in pairs])
     return {
         **rates,
@@ -58,8 +60,8 @@ class Calibration:
         confidence: their mean in each bin that has any `[M]`.
         accuracy: the share of texts without error there `[M]`.
         count: how many there are `[M]`.
-        error: the mean distance of the two, weighted by how many there are: the expected calibration error (Guo, Pleiss,
-            Sun & Weinberger 2017, eq. 3).
+        error: the mean distance of the two, weighted by how many there are: the expected calibration error (Guo,
+            Pleiss, Sun & Weinberger 2017, eq. 3).
     """
 
     confidence: np.ndarray
@@ -96,7 +98,7 @@ def calibration(confidences: np.ndarray, right: np.ndarray, bins: int = BINS) ->
 def confusions(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> Counter[tuple[str, str]]:
     """How often each symbol was read as which, with the fewest edits; "" stands for a missing partner.
 
-    >>> sorted(confusions(["abc"], ["axcc"]).items())
+    >>> sorted(confusions(["abc"], ["xbcc"]).items())
     [(('', 'c'), 1), (('a', 'a'), 1), (('b', 'x'), 1), (('c', 'c'), 1)]
     """
     found: Counter[tuple[str, str]] = Counter()

@@ -15,7 +15,8 @@ from gatewise.tasks.transcription.backbones import Backbone
 class TranscriberNetwork(nn.Module):
     """A backbone over standardised frames, with one linear layer to the labels.
 
-    What a sequence becomes does not depend on the others of its batch: whatever lies beyond its end is 0 in every layer.
+    What a sequence becomes does not depend on the others of its batch: whatever lies beyond its end is 0 in every
+    layer.
 
     Args:
         mean: what frames are standardised with `[X]`.

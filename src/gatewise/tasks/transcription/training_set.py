@@ -17,8 +17,8 @@ from gatewise.tasks.transcription.inputs import encode_all, find_kind, read_exam
 if TYPE_CHECKING:
     from gatewise.tasks.transcription.transcriber import Transcriber
 
-# A validation part has at most so many sequences: more cost time after every epoch and tell little more. With fewer than
-# `LEAST` sequences there is none, because it says nothing and costs the training part much.
+# A validation part has at most so many sequences: more cost time after every epoch and tell little more. With fewer
+# than `LEAST` sequences there is none, because it says nothing and costs the training part much.
 MOST, LEAST = 1000, 10
 # The steps that every text keeps, for each that it needs, where subsampling is free to choose.
 SLACK = 1.5

@@ -45,8 +45,9 @@ class Transcriber(BaseEstimator):
             streamed. None: "conv-blstm" for images, else "blstm".
         hidden_size: H of each direction; None: the backbone's.
         num_layers: LSTM layers; None: the backbone's.
-        subsampling: how many frames become one step of the network: 1, 2 or 4, joined, or pooled where it convolves. Fewer
-            steps are fewer blanks to be learned and less work. None: the most that leaves each text enough steps.
+        subsampling: how many frames become one step of the network: 1, 2 or 4, joined, or pooled where it convolves.
+            Fewer steps are less work, and fewer blanks to be learned. None: the most that leaves each text enough
+            steps.
         look_ahead: how many frames to come each step of "lstm" sees; a stream is that much late.
         dropout: probability, in training, between layers and before the symbols.
         inputs: what recordings are, if the names of their files do not say it: "frames", "image", "ink" or "audio".
@@ -87,13 +88,13 @@ class Transcriber(BaseEstimator):
         `gatewise.tasks.transcription.BACKBONES`.
 
     >>> rng = np.random.default_rng(0)
-    >>> def frames(text):  # each letter is three frames of its own feature, more or less, with two of silence
-    ...     shape = np.concatenate([np.eye(3)[["abc".index(letter)] * 3 + [2 - 2]][:3] for letter in text])
-    ...     return np.concatenate([np.zeros((2, 3)), shape, np.zeros((2, 3))]) + 0.1 * rng.normal(size=(len(shape) + 4, 3))
-    >>> texts = ["".join(rng.permutation(["a", "b", "c"])) for _ in range(64)]
-    >>> model = Transcriber("blstm", hidden_size=16, num_layers=1, subsampling=1, learning_rate=1e-2, max_epochs=12)
-    >>> model.fit([frames(text) for text in texts], texts).predict([frames("bca"), frames("cab")])
-    ['bca', 'cab']
+    >>> def spoken(text):  # two frames a letter, two of silence between letters, and noise
+    ...     places = ["_abc".index(letter) for letter in "_" + "_".join(text) + "_"]
+    ...     return np.repeat(np.eye(4)[places], 2, axis=0) + 0.1 * rng.normal(size=(2 * len(places), 4))
+    >>> texts = ["".join(rng.choice(["a", "b", "c"], rng.integers(2, 5))) for _ in range(64)]
+    >>> model = Transcriber("blstm", hidden_size=16, num_layers=1, batch_size=8, learning_rate=0.02, max_epochs=20)
+    >>> model.fit([spoken(text) for text in texts], texts).predict([spoken("bca"), spoken("ccab")])
+    ['bca', 'ccab']
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Transcriber(BaseEstimator):
         self.dropout = dropout
         self.inputs = inputs
         self.height = height
-        self.units = units
+        self.units: Units = units
         self.augmentation = augmentation
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -317,7 +318,9 @@ class Transcriber(BaseEstimator):
         assert examples.texts is not None
         names = [*self.alphabet_.symbols, ""]
         places = {name: place for place, name in enumerate(names)}
-        pairs = confusions(*([self.alphabet_.parts(t) for t in texts] for texts in (examples.texts, self.predict(examples))))
+        pairs = confusions(
+            *([self.alphabet_.parts(t) for t in texts] for texts in (examples.texts, self.predict(examples)))
+        )
         counts = np.zeros((len(names), len(names)), np.int64)
         for (reference, hypothesis), count in pairs.items():
             counts[places[reference], places[hypothesis]] = count
@@ -410,7 +413,8 @@ def _start_from(network: TranscriberNetwork, old: Transcriber, new: Transcriber)
     same = given.keys() == wanted.keys() and all(given[name].shape == wanted[name].shape for name in wanted)
     if not same or (old.backbone_, old.subsampling_) != (new.backbone_, new.subsampling_):
         raise ConfigurationError(
-            f'the model to start from is a "{old.backbone_}" of other sizes than this "{new.backbone_}": give backbone, '
-            "hidden_size, num_layers, subsampling and look_ahead as it was trained with, and recordings like its own"
+            f'the model to start from is a "{old.backbone_}" of other sizes than this "{new.backbone_}": give '
+            "backbone, hidden_size, num_layers, subsampling and look_ahead as it was trained with, and recordings like "
+            "its own"
         )
     network.load_state_dict(given)
