@@ -1,6 +1,5 @@
 """Transcription: from unsegmented recordings to text; the estimator and its parts."""
 
-from gatewise.tasks.transcription.alphabet import Alphabet
 from gatewise.tasks.transcription.backbones import BACKBONES, Backbone
 from gatewise.tasks.transcription.metrics import Calibration, calibration, confusions, transcription_metrics
 from gatewise.tasks.transcription.streaming import TranscriberStream
@@ -9,7 +8,6 @@ from gatewise.tasks.transcription.transcription import Symbol, Transcription
 
 __all__ = [
     "BACKBONES",
-    "Alphabet",
     "Backbone",
     "Calibration",
     "Symbol",

@@ -20,7 +20,7 @@ RECORDINGS = {
 def model_card(model: "Transcriber", metrics: Mapping[str, Any]) -> str:
     """The card's text: what the model is, what it was trained on, how well it does, how to use it."""
     found = BACKBONES[model.backbone_]
-    symbols = model.alphabet_.symbols
+    symbols = model.vocabulary_.symbols[1:]
     lines = [
         "# Transcriber",
         "",
@@ -29,7 +29,7 @@ def model_card(model: "Transcriber", metrics: Mapping[str, Any]) -> str:
         f"seed {model.seed}.",
         "",
         f"- network: {found.paper}",
-        f"- {model.units}: {' '.join(symbols[:100])}{' ...' if len(symbols) > 100 else ''} ({len(symbols)})",
+        f"- {model.unit}: {' '.join(symbols[:100])}{' ...' if len(symbols) > 100 else ''} ({len(symbols)})",
         f"- frames that become one step: {model.subsampling_}",
         "",
         "## What was found",

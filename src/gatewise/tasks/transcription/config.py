@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from gatewise.errors import ModelFolderError
 from gatewise.tasks.folder import ModelFolder
-from gatewise.tasks.transcription.alphabet import Units
 from gatewise.tasks.transcription.frontends import Inputs
 
 
@@ -19,8 +18,7 @@ class TranscriberConfig(BaseModel):
         subsampling: how many frames become one step.
         inputs: the kind of the front end.
         front_end: its values.
-        symbols: of the alphabet, sorted.
-        units: what they are.
+        vocabulary: the values of the vocabulary.
         mean: of each feature of the training part.
         scale: what features are divided by.
         trained_on: how many sequences.
@@ -37,8 +35,7 @@ class TranscriberConfig(BaseModel):
     subsampling: int
     inputs: Inputs
     front_end: dict[str, Any]
-    symbols: list[str]
-    units: Units
+    vocabulary: dict[str, Any]
     mean: list[float]
     scale: list[float]
     trained_on: int
@@ -49,8 +46,6 @@ class TranscriberConfig(BaseModel):
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
-        if not self.symbols or self.symbols != sorted(set(self.symbols)):
-            raise ValueError("symbols must be different texts, sorted")
         if len(self.mean) != len(self.scale) or not self.mean:
             raise ValueError(f"{len(self.mean)} means for {len(self.scale)} scales")
         if not all(value > 0 for value in self.scale):

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from gatewise.data import Ragged
+from gatewise.data.text import Vocabulary
 from gatewise.data.transcripts import LISTED, Transcripts, read_transcripts
 from gatewise.errors import DataError
-from gatewise.tasks.transcription.alphabet import Alphabet
 from gatewise.tasks.transcription.examples import Examples
 from gatewise.tasks.transcription.frontends import FrontEnd, is_path, kind_of, suffixes_of_all
-
-SHOWN = 60  # symbols that a message lists
 
 
 def find_kind(X: Any) -> str:
@@ -92,25 +90,23 @@ def read_texts(y: Any, count: int) -> tuple[str, ...]:
     return tuple(str(value) for value in texts)
 
 
-def encode_all(examples: Examples, alphabet: Alphabet) -> list[tuple[int, ...]]:
+def encode_all(examples: Examples, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
     """The labels of each text.
 
     Raises:
-        DataError: texts with symbols that the alphabet does not have; all of them by name.
+        DataError: texts with symbols that the vocabulary does not have; all of them by name.
     """
     assert examples.texts is not None
     found, wrong = [], []
     for name, text in zip(examples.names, examples.texts, strict=True):
         try:
-            found.append(alphabet.encode(text))
+            found.append(tuple(vocabulary.encode(text).tolist()))
         except DataError as error:
-            wrong.append(f"{name} ({error})")
+            wrong.append(f"{name}: {error}")
     if wrong:
-        more = " ..." if len(alphabet) > SHOWN else ""
         raise DataError(
-            f"{len(wrong)} of {len(examples)} texts have {alphabet.units} that the model does not know: "
-            f"{_listed(wrong)}. It knows {' '.join(alphabet.symbols[:SHOWN])}{more}. Leave these texts out, or train "
-            "on some with them"
+            f"{len(wrong)} of {len(examples)} texts cannot be written with the model's symbols: {_listed(wrong)}. "
+            "Leave them out, correct them, or train on some that have them"
         )
     return found
 

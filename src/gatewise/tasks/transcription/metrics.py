@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.data.text import Vocabulary
 from gatewise.errors import DataError
 from gatewise.tasks.error_rates import error_rate, matched, word_error_rate
-from gatewise.tasks.transcription.alphabet import Alphabet
 
 BINS = 10
 
 
 def transcription_metrics(
-    references: Sequence[str], hypotheses: Sequence[str], confidences: np.ndarray, alphabet: Alphabet
+    references: Sequence[str], hypotheses: Sequence[str], confidences: np.ndarray, vocabulary: Vocabulary
 ) -> dict[str, Any]:
     """Metrics by their usual names.
 
@@ -26,22 +26,22 @@ def transcription_metrics(
         references: what is said `[S]`.
         hypotheses: what was read `[S]`.
         confidences: the probability of each `[S]`.
-        alphabet: what symbols are.
+        vocabulary: what texts are made of.
 
     Returns:
-        "cer" (edits for each character) and "wer" (for each word), or where symbols are words or phones "per" (edits
+        "cer" (edits for each character) and "wer" (for each word), or of tokens, such as phones, "per" (edits
         for each symbol); "text_error" (the share of texts with any error); "calibration_error" (see `calibration`);
         "sequences" (S).
 
-    >>> alphabet = Alphabet.of(["to be"], "characters")
-    >>> found = transcription_metrics(["to be", "to be"], ["to bee", "to be"], np.array([0.5, 0.5]), alphabet)
+    >>> vocabulary = Vocabulary.fit(["to be"])
+    >>> found = transcription_metrics(["to be", "to be"], ["to bee", "to be"], np.array([0.5, 0.5]), vocabulary)
     >>> found["cer"], found["wer"], found["text_error"], found["calibration_error"]
     (0.1, 0.25, 0.5, 0.0)
     """
-    pairs = [(alphabet.parts(a), alphabet.parts(b)) for a, b in zip(references, hypotheses, strict=True)]
+    pairs = [(parts(a, vocabulary), parts(b, vocabulary)) for a, b in zip(references, hypotheses, strict=True)]
     rate = error_rate([a for a, _ in pairs], [b for _, b in pairs])
     rates = (
-        {"per": rate} if alphabet.units == "words" else {"cer": rate, "wer": word_error_rate(references, hypotheses)}
+        {"per": rate} if vocabulary.unit == "tokens" else {"cer": rate, "wer": word_error_rate(references, hypotheses)}
     )
     right = np.array([a == b for a, b in pairs])
     return {
@@ -50,6 +50,12 @@ def transcription_metrics(
         "calibration_error": calibration(confidences, right).error,
         "sequences": len(pairs),
     }
+
+
+def parts(text: str, vocabulary: Vocabulary) -> list[str]:
+    """What errors of a text are counted in: its tokens, else its characters, in the vocabulary's form of text."""
+    written = vocabulary.form(text)
+    return written.split() if vocabulary.unit == "tokens" else list(written)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +105,7 @@ def confusions(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequenc
     """How often each symbol was read as which, with the fewest edits; "" stands for a missing partner.
 
     >>> sorted(confusions(["abc"], ["xbcc"]).items())
-    [(('', 'c'), 1), (('a', 'a'), 1), (('b', 'x'), 1), (('c', 'c'), 1)]
+    [(('', 'c'), 1), (('a', 'x'), 1), (('b', 'b'), 1), (('c', 'c'), 1)]
     """
     found: Counter[tuple[str, str]] = Counter()
     for reference, hypothesis in zip(references, hypotheses, strict=True):

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewise.data.text.vocabulary import UNITS
 from gatewise.errors import ConfigurationError, nearest
 from gatewise.tasks.arguments import is_count, is_number
 from gatewise.tasks.device import check_device, check_seed
-from gatewise.tasks.transcription.alphabet import Units
 from gatewise.tasks.transcription.backbones import SUBSAMPLINGS, backbone
 from gatewise.tasks.transcription.frontends import INPUTS
 from gatewise.training import TrainingOptions
@@ -15,7 +15,7 @@ from gatewise.training import TrainingOptions
 if TYPE_CHECKING:
     from gatewise.tasks.transcription.transcriber import Transcriber
 
-STRUCTURE = ("backbone", "hidden_size", "num_layers", "subsampling", "look_ahead", "inputs", "height", "units")
+STRUCTURE = ("backbone", "hidden_size", "num_layers", "subsampling", "look_ahead", "inputs", "height", "unit", "pieces")
 # name -> the least value, and whether None is one
 COUNTS = {
     "hidden_size": (1, True),
@@ -24,6 +24,7 @@ COUNTS = {
     "height": (4, False),
     "batch_size": (1, False),
     "beam": (1, False),
+    "pieces": (1, True),
     "threads": (1, True),
 }
 SHARES = ("dropout", "validation", "average_decay")
@@ -48,8 +49,12 @@ def check_parameters(model: "Transcriber", *, device: bool = True) -> None:
         raise ConfigurationError(f"subsampling is {model.subsampling!r}, expected one of {known} or None")
     if model.inputs is not None and model.inputs not in INPUTS:
         raise ConfigurationError(f'inputs is "{model.inputs}", {nearest(str(model.inputs), INPUTS)}')
-    if model.units not in ("characters", "words"):
-        raise ConfigurationError(f'units is {model.units!r}, expected "characters" or "words"')
+    if model.unit not in UNITS:
+        raise ConfigurationError(f'unit is "{model.unit}", {nearest(str(model.unit), UNITS)}')
+    if (model.pieces is None) != (model.unit != "pieces"):
+        raise ConfigurationError(
+            f'pieces is {model.pieces!r} with unit="{model.unit}": unit="pieces" takes their number'
+        )
     if model.backbone is not None:
         found = backbone(model.backbone)
         if model.look_ahead and (found.channels or found.bidirectional):
@@ -75,6 +80,3 @@ def training_options(model: "Transcriber") -> TrainingOptions:
         average_decay=model.average_decay,
         seed=model.seed,
     )
-
-
-__all__ = ["STRUCTURE", "Units", "check_parameters", "training_options"]

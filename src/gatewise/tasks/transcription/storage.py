@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from gatewise.data import Standardizer
-from gatewise.errors import ConfigurationError, ModelFolderError
+from gatewise.data.text import Vocabulary
+from gatewise.errors import ConfigurationError, DataError, ModelFolderError
 from gatewise.tasks.folder import (
     ModelFolder,
     check_sizes,
@@ -20,7 +21,6 @@ from gatewise.tasks.folder import (
     write_folder,
 )
 from gatewise.tasks.structure import structure
-from gatewise.tasks.transcription.alphabet import Alphabet
 from gatewise.tasks.transcription.backbones import SUBSAMPLINGS, backbone
 from gatewise.tasks.transcription.card import model_card
 from gatewise.tasks.transcription.config import TranscriberConfig
@@ -51,8 +51,7 @@ def save_transcriber(
         "subsampling": model.subsampling_,
         "inputs": model.front_end_.kind,
         "front_end": model.front_end_.to_dict(),
-        "symbols": list(model.alphabet_.symbols),
-        "units": model.alphabet_.units,
+        "vocabulary": model.vocabulary_.to_dict(),
         "mean": model.scaler_.mean.tolist(),
         "scale": model.scaler_.scale.tolist(),
         "trained_on": model.trained_on_,
@@ -92,7 +91,8 @@ def load_transcriber(kind: "type[Model]", source: str | os.PathLike[str] | Model
         check_parameters(model, device=False)
         found = backbone(config.backbone, model.hidden_size, model.num_layers)
         model.front_end_ = front_end(config.inputs, config.front_end)
-    except ConfigurationError as error:
+        model.vocabulary_ = Vocabulary.from_dict(config.vocabulary)
+    except (ConfigurationError, DataError) as error:
         raise ModelFolderError(f"{where} was altered: {error}") from error
     if config.subsampling not in SUBSAMPLINGS:
         raise ModelFolderError(f"{where} was altered: subsampling is {config.subsampling}. Copy the folder again.")
@@ -101,11 +101,10 @@ def load_transcriber(kind: "type[Model]", source: str | os.PathLike[str] | Model
         {
             "layers": (found.num_layers, weight_numbers(folder, "lstm.weight_ih_l")),
             "hidden units": (found.hidden_size, weight_shape(folder, "lstm.weight_hh_l0")[-1]),
-            "symbols and the blank": (len(config.symbols) + 1, weight_shape(folder, "linear.weight")[0]),
+            "symbols and the blank": (len(model.vocabulary_), weight_shape(folder, "linear.weight")[0]),
         },
     )
     model.backbone_, model.subsampling_ = config.backbone, config.subsampling
-    model.alphabet_ = Alphabet(tuple(config.symbols), config.units)
     model.scaler_ = Standardizer(np.asarray(config.mean), np.asarray(config.scale))
     network = make_network(model)
     check_weights(folder, network.state_dict())
@@ -126,7 +125,7 @@ def make_network(model: "Transcriber") -> TranscriberNetwork:
         return TranscriberNetwork(
             torch.from_numpy(model.scaler_.mean.astype(np.float32)),
             torch.from_numpy(model.scaler_.scale.astype(np.float32)),
-            len(model.alphabet_) + 1,
+            len(model.vocabulary_),
             backbone(model.backbone_, model.hidden_size, model.num_layers),
             subsampling=model.subsampling_,
             look_ahead=model.look_ahead,

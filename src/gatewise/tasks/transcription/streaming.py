@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.text import Vocabulary
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.tasks.ctc import BeamDecoder, BeamStream, GreedyStream
-from gatewise.tasks.transcription.alphabet import Alphabet
 from gatewise.tasks.transcription.network import JoinedFrames, TranscriberNetwork
 from gatewise.tasks.transcription.transcription import Transcription, transcription
 
@@ -27,7 +27,7 @@ class TranscriberStream:
         look_ahead: how many frames a step may have to wait for after its own first one.
     """
 
-    def __init__(self, network: TranscriberNetwork, alphabet: Alphabet, beam: int) -> None:
+    def __init__(self, network: TranscriberNetwork, vocabulary: Vocabulary, beam: int) -> None:
         front = network.front
         if network.lstm.bidirectional or not isinstance(front, JoinedFrames):
             raise ConfigurationError(
@@ -35,7 +35,7 @@ class TranscriberStream:
                 'for streams train one with backbone="lstm"'
             )
         self.look_ahead = front.subsampling - 1 + front.look_ahead
-        self._network, self._alphabet, self._beam, self._front = network, alphabet, beam, front
+        self._network, self._vocabulary, self._beam, self._front = network, vocabulary, beam, front
         self._lstm = network.lstm.stream()
         self.reset()
 
@@ -88,13 +88,13 @@ class TranscriberStream:
             self._take(left)
         best = self._found.best()
         hypothesis = best[0] if isinstance(best, list) else best
-        return transcription(hypothesis, torch.cat(self._logits), self._alphabet, self._front.subsampling)
+        return transcription(hypothesis, torch.cat(self._logits), self._vocabulary, self._front.subsampling)
 
     @property
     def text(self) -> str:
         """What was read so far."""
         best = self._found.best()
-        return self._alphabet.decode((best[0] if isinstance(best, list) else best).labels)
+        return self._vocabulary.decode((best[0] if isinstance(best, list) else best).labels)
 
     @property
     def logits(self) -> Tensor:

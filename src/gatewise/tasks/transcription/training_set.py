@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewise.data import Standardizer
-from gatewise.tasks.transcription.alphabet import Alphabet
+from gatewise.data.text import Vocabulary
 from gatewise.tasks.transcription.backbones import SUBSAMPLINGS
 from gatewise.tasks.transcription.examples import Examples, check_lengths, steps_needed
 from gatewise.tasks.transcription.frontends import FrontEnd, front_end
@@ -31,7 +31,7 @@ class TrainingSet:
     Attributes:
         examples: the sequences with their texts.
         front: how recordings became frames.
-        alphabet: the symbols of the texts.
+        vocabulary: what texts are made of.
         targets: the labels of each text.
         backbone: the network's name.
         subsampling: how many frames become one step.
@@ -43,7 +43,7 @@ class TrainingSet:
 
     examples: Examples
     front: FrontEnd
-    alphabet: Alphabet
+    vocabulary: Vocabulary
     targets: list[tuple[int, ...]]
     backbone: str
     subsampling: int
@@ -64,15 +64,15 @@ class TrainingSet:
         front = front_end(kind, {"height": model.height} if kind == "image" else {})
         examples = read_examples(X, y, front)
         assert examples.texts is not None
-        alphabet = Alphabet.of(examples.texts, model.units)
-        targets = encode_all(examples, alphabet)
+        vocabulary = Vocabulary.fit(examples.texts, unit=model.unit, size=model.pieces)
+        targets = encode_all(examples, vocabulary)
         subsampling, notes = _subsampling(model.subsampling, examples, targets)
         training, validation = _parts(len(examples), model.validation, model.seed)
         frames = f"{examples.frames.lengths.min()} to {examples.frames.lengths.max()} frames"
         notes.insert(
             0,
             f"{len(examples)} sequences of {frames} of {examples.frames.n_channels} features, which say "
-            f"{sum(map(len, targets))} {model.units} out of {len(alphabet)}.",
+            f"{sum(map(len, targets))} {model.unit} out of {len(vocabulary) - 1}.",
         )
         if len(validation):
             notes.append(f"{len(validation)} sequences are held out to choose the best epoch.")
@@ -84,7 +84,7 @@ class TrainingSet:
         backbone = model.backbone or ("conv-blstm" if kind == "image" else "blstm")
         scaler = _scaler(examples, training, over_all=kind == "image")
         return cls(
-            examples, front, alphabet, targets, backbone, subsampling, scaler, training, validation, tuple(notes)
+            examples, front, vocabulary, targets, backbone, subsampling, scaler, training, validation, tuple(notes)
         )
 
     @property

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -16,12 +16,11 @@ from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.tasks.transcription.alphabet import Units
 from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, check_lengths
 from gatewise.tasks.transcription.frontends import Inputs
 from gatewise.tasks.transcription.inputs import encode_all, read_examples
-from gatewise.tasks.transcription.metrics import confusions, transcription_metrics
+from gatewise.tasks.transcription.metrics import confusions, parts, transcription_metrics
 from gatewise.tasks.transcription.network import TranscriberNetwork
 from gatewise.tasks.transcription.objective import TranscribeObjective, run_network
 from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters, training_options
@@ -30,6 +29,8 @@ from gatewise.tasks.transcription.streaming import TranscriberStream
 from gatewise.tasks.transcription.training_set import TrainingSet
 from gatewise.tasks.transcription.transcription import Decoder, Symbol, Transcription, transcribe
 from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of, train
+
+Unit = Literal["characters", "tokens", "pieces"]
 
 
 class Transcriber(BaseEstimator):
@@ -52,7 +53,8 @@ class Transcriber(BaseEstimator):
         dropout: probability, in training, between layers and before the symbols.
         inputs: what recordings are, if the names of their files do not say it: "frames", "image", "ink" or "audio".
         height: of line images, to which they are brought, in pixels.
-        units: what is written: "characters", or "words", which white space parts, such as phones.
+        unit: what is written: "characters"; "tokens", which white space parts, such as phones; or "pieces" of words.
+        pieces: how many pieces of words there are, with `unit="pieces"`.
         augmentation: how far training sequences are varied at random: images are slanted, stretched and bent, other
             frames made noisy and blotted out in parts. 1 is usual, 0 is not at all.
         batch_size: sequences of a batch.
@@ -70,7 +72,7 @@ class Transcriber(BaseEstimator):
         progress: show a progress bar.
 
     Attributes:
-        alphabet_: the symbols of training's texts.
+        vocabulary_: what training's texts are made of.
         backbone_: the network's name.
         subsampling_: how many frames become one step.
         front_end_: how recordings become frames.
@@ -108,7 +110,8 @@ class Transcriber(BaseEstimator):
         dropout: float = 0.0,
         inputs: Inputs | None = None,
         height: int = 32,
-        units: Units = "characters",
+        unit: Unit = "characters",
+        pieces: int | None = None,
         augmentation: float = 1.0,
         batch_size: int = 16,
         learning_rate: float = 3e-3,
@@ -132,7 +135,8 @@ class Transcriber(BaseEstimator):
         self.dropout = dropout
         self.inputs = inputs
         self.height = height
-        self.units: Units = units
+        self.unit: Unit = unit
+        self.pieces = pieces
         self.augmentation = augmentation
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -209,7 +213,7 @@ class Transcriber(BaseEstimator):
 
     def _take(self, data: TrainingSet) -> None:
         """What the data say of the model."""
-        self.alphabet_, self.front_end_, self.scaler_ = data.alphabet, data.front, data.scaler
+        self.vocabulary_, self.front_end_, self.scaler_ = data.vocabulary, data.front, data.scaler
         self.backbone_, self.subsampling_ = data.backbone, data.subsampling
 
     def _train(
@@ -275,7 +279,7 @@ class Transcriber(BaseEstimator):
         examples = self.examples(X, text=False)
         with cpu_threads(self.threads):
             rows = run_network(self.network_, examples)
-            return transcribe(rows, decoder or self._decoder, self.alphabet_, self.subsampling_)
+            return transcribe(rows, decoder or self._decoder, self.vocabulary_, self.subsampling_)
 
     def predict(self, X: Any) -> list[str]:
         """The text of each recording. Raises as `transcribe`."""
@@ -288,39 +292,38 @@ class Transcriber(BaseEstimator):
             DataError: X does not fit the model; texts are missing or empty.
         """
         found = self.evaluate(X, y)
-        return 1.0 - found["cer" if self.units == "characters" else "per"]
+        return 1.0 - found["per" if self.unit == "tokens" else "cer"]
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, Any]:
         """Metrics by their usual names.
 
         Returns:
-            "cer" and "wer", or where units are words or phones "per"; "text_error", the share of texts with an error;
+            "cer" and "wer", or of tokens, such as phones, "per"; "text_error", the share of texts with an error;
             "calibration_error" of confidences; "sequences" (S).
 
         Raises:
             DataError: X does not fit the model; texts are missing, empty, or have symbols that training's did not.
         """
         examples = self.examples(X, y, text=True)
-        encode_all(examples, self.alphabet_)
+        encode_all(examples, self.vocabulary_)
         assert examples.texts is not None
         found = self.transcribe(examples)
         confidences = np.array([one.confidence for one in found])
-        return transcription_metrics(examples.texts, [one.text for one in found], confidences, self.alphabet_)
+        return transcription_metrics(examples.texts, [one.text for one in found], confidences, self.vocabulary_)
 
     def confusion(self, X: Any, y: Any = None) -> tuple[list[str], np.ndarray]:
-        """Symbols with "" (nothing) as the last, and how often each was read as which, int64 `[K+1, K+1]`.
+        """K symbols that occur with "" (nothing) behind them, and how often each was read as which, int64 `[K+1, K+1]`.
 
         Rows are what is said, columns what was read: the last row counts insertions, the last column deletions. Raises
         as `evaluate`.
         """
         examples = self.examples(X, y, text=True)
-        encode_all(examples, self.alphabet_)
+        encode_all(examples, self.vocabulary_)
         assert examples.texts is not None
-        names = [*self.alphabet_.symbols, ""]
+        read = self.predict(examples)
+        pairs = confusions(*([parts(text, self.vocabulary_) for text in texts] for texts in (examples.texts, read)))
+        names = [*sorted({name for pair in pairs for name in pair if name}), ""]
         places = {name: place for place, name in enumerate(names)}
-        pairs = confusions(
-            *([self.alphabet_.parts(t) for t in texts] for texts in (examples.texts, self.predict(examples)))
-        )
         counts = np.zeros((len(names), len(names)), np.int64)
         for (reference, hypothesis), count in pairs.items():
             counts[places[reference], places[hypothesis]] = count
@@ -334,7 +337,7 @@ class Transcriber(BaseEstimator):
                 that training's did not.
         """
         examples = self.examples(X, y, text=True)
-        targets = encode_all(examples, self.alphabet_)
+        targets = encode_all(examples, self.vocabulary_)
         check_lengths(examples, targets, self.subsampling_, "correct their texts")
         k = self.subsampling_
         found = []
@@ -344,7 +347,7 @@ class Transcriber(BaseEstimator):
                 spans = zip(labels, best.starts, best.ends, strict=True)
                 found.append(
                     tuple(
-                        Symbol(self.alphabet_.symbols[n - 1], k * a, k * b, float(shares[a:b, n].mean()))
+                        Symbol(self.vocabulary_.symbols[n], k * a, k * b, float(shares[a:b, n].mean()))
                         for n, a, b in spans
                     )
                 )
@@ -358,7 +361,7 @@ class Transcriber(BaseEstimator):
         """
         check_is_fitted(self)
         check_structure(self, self.structure_)
-        return TranscriberStream(self.network_, self.alphabet_, self.beam)
+        return TranscriberStream(self.network_, self.vocabulary_, self.beam)
 
     def _decoder(self, logits: torch.Tensor) -> Any:
         if self.beam == 1:
@@ -404,10 +407,10 @@ def _start(source: "str | os.PathLike[str] | Transcriber") -> Transcriber:
 
 def _start_from(network: TranscriberNetwork, old: Transcriber, new: Transcriber) -> None:
     """Give a new network the weights of an old one."""
-    if old.alphabet_ != new.alphabet_:
+    if old.vocabulary_ != new.vocabulary_:
         raise ConfigurationError(
-            f"the model to start from writes {' '.join(old.alphabet_.symbols[:40])}; these texts have "
-            f"{' '.join(new.alphabet_.symbols[:40])}: both need the same symbols"
+            f"the model to start from writes {' '.join(old.vocabulary_.symbols[1:41])}; these texts have "
+            f"{' '.join(new.vocabulary_.symbols[1:41])}: both need the same symbols"
         )
     given, wanted = old.network_.state_dict(), network.state_dict()
     same = given.keys() == wanted.keys() and all(given[name].shape == wanted[name].shape for name in wanted)

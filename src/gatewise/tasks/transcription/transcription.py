@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.text import Vocabulary
 from gatewise.tasks.ctc import Hypothesis, ctc_loss
-from gatewise.tasks.transcription.alphabet import Alphabet
 
 Decoder = Callable[[Tensor], list[list[Hypothesis]]]  # of logits [T, V] to the best hypotheses of one sequence
 
@@ -47,20 +47,20 @@ class Transcription:
     symbols: tuple[Symbol, ...]
 
 
-def transcription(hypothesis: Hypothesis, logits: Tensor, alphabet: Alphabet, subsampling: int) -> Transcription:
+def transcription(hypothesis: Hypothesis, logits: Tensor, vocabulary: Vocabulary, subsampling: int) -> Transcription:
     """A decoder's hypothesis as text.
 
     Args:
         hypothesis: of a decoder.
         logits: `[T, V]`, in which it was found.
-        alphabet: what labels stand for.
+        vocabulary: what labels stand for.
         subsampling: how many frames one step is.
     """
     probabilities = logits.double().softmax(1).numpy()
     loss = ctc_loss(logits.double(), [hypothesis.labels], reduction="sum")
     symbols = tuple(
         Symbol(
-            alphabet.symbols[label - 1],
+            vocabulary.symbols[label],
             subsampling * start,
             subsampling * end,
             float(np.mean(probabilities[start:end, label])),
@@ -68,10 +68,10 @@ def transcription(hypothesis: Hypothesis, logits: Tensor, alphabet: Alphabet, su
         for label, start, end in zip(hypothesis.labels, hypothesis.starts, hypothesis.ends, strict=True)
     )
     # Rounding may lift a certain text above 1.
-    return Transcription(alphabet.decode(hypothesis.labels), min(math.exp(-loss.item()), 1.0), symbols)
+    return Transcription(vocabulary.decode(hypothesis.labels), min(math.exp(-loss.item()), 1.0), symbols)
 
 
 @torch.no_grad()
-def transcribe(rows: list[Tensor], decoder: Decoder, alphabet: Alphabet, subsampling: int) -> list[Transcription]:
+def transcribe(rows: list[Tensor], decoder: Decoder, vocabulary: Vocabulary, subsampling: int) -> list[Transcription]:
     """The best text of each sequence of logits `[T, V]`."""
-    return [transcription(decoder(row)[0][0], row, alphabet, subsampling) for row in rows]
+    return [transcription(decoder(row)[0][0], row, vocabulary, subsampling) for row in rows]
