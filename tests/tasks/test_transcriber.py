@@ -206,7 +206,8 @@ def test_the_plateau_is_said() -> None:
     with torch.no_grad():
         blank.network_.linear.bias[0] += 5
     with pytest.warns(UserWarning, match="all-blank plateau"):
-        Transcriber(**options).fit(X, Y, init_from=blank)
+        model = Transcriber(**options).fit(X, Y, init_from=blank)
+    assert any("all-blank plateau" in note for note in model.notes_)
 
 
 # ---------------------------------------------------------------------- what cannot be used

@@ -40,7 +40,7 @@ BACKBONES: dict[str, Backbone] = {
         "without peepholes, and neighbouring frames are joined.",
     ),
     "conv-blstm": Backbone(
-        128, 1, True, (16, 32, 64),
+        128, 1, True, (8, 16, 32),
         "Shi, Bai & Yao (2017), An End-to-End Trainable Neural Network for Image-based Sequence Recognition, with a "
         "convolutional part that is much smaller.",
     ),

@@ -46,6 +46,8 @@ class TranscribeObjective:
         augmentation: what is done to training sequences.
         batch_size: sequences of a batch.
         seed: of the order of sequences and of the augmentation.
+
+    The attribute `said` is what there was to say of the plateau, in sentences.
     """
 
     def __init__(
@@ -71,8 +73,10 @@ class TranscribeObjective:
         self._batch_size = batch_size
         self._seed = seed
         self._device = next(module.parameters()).device
+        self._expected = sum(len(targets[i]) for i in validation)
         self._watch = BlankPlateau()
-        self._watched: list[list[float]] = []
+        self._watched: list[list[float]] = []  # of each epoch the loss, and labels, blanks and steps of best paths
+        self.said: list[str] = []  # what there was to say of the plateau
 
     def batches(self, epoch: int) -> Iterator[TranscribeBatch]:
         """The training part in a new order, changed anew."""
@@ -101,10 +105,7 @@ class TranscribeObjective:
         found = [greedy(row)[0].labels for row in rows]
         written = sum((emission(row) for row in rows), start=Emission())
         loss = float(np.mean(losses))
-        self._watched.append([loss, written.labels, written.blanks, written.steps])
-        said = self._watch.observe(loss=loss, emission=written, expected=sum(map(len, targets)))
-        if said is not None:
-            warnings.warn(said, UserWarning, stacklevel=2)
+        self._look([loss, written.labels, written.blanks, written.steps], warn=True)
         return {"error_rate": sum_of_edits(targets, found).rate, "ctc_loss": loss}
 
     def gathered(self) -> dict[str, Tensor]:
@@ -112,11 +113,19 @@ class TranscribeObjective:
         return {"watched": torch.tensor(self._watched, dtype=torch.float64).reshape(-1, 4)}
 
     def regain(self, gathered: Mapping[str, Tensor]) -> None:
-        """Go on from what was seen then; what there was to say of it was said then."""
-        self._watch, self._watched = BlankPlateau(), gathered["watched"].tolist()
-        expected = sum(len(self._targets[i]) for i in self._validation)
-        for loss, *counts in self._watched:
-            self._watch.observe(loss=loss, emission=Emission(*map(int, counts)), expected=expected)
+        """Go on from what was seen then; of what there was to say of it people were warned then."""
+        self._watch, self._watched, self.said = BlankPlateau(), [], []
+        for seen in gathered["watched"].tolist():
+            self._look(seen, warn=False)
+
+    def _look(self, seen: list[float], *, warn: bool) -> None:
+        self._watched.append(seen)
+        loss, *counts = seen
+        said = self._watch.observe(loss=loss, emission=Emission(*map(int, counts)), expected=self._expected)
+        if said is not None:
+            self.said.append(said)
+            if warn:
+                warnings.warn(said, UserWarning, stacklevel=3)
 
     @torch.no_grad()
     def describe(self, batch: TranscribeBatch) -> str:

@@ -18,8 +18,8 @@ class TranscriberStream:
     """Reads one recording whose frames come bit by bit.
 
     A step of the network is taken as soon as its K frames and the `look_ahead` frames after them are there, so the text
-    is never more than K - 1 + look_ahead frames late. Logits, and with them the text in the end, are those of the whole
-    recording, to the last bit, however it is cut.
+    is never more than K - 1 + look_ahead frames late. However the recording is cut, the text in the end is that of the
+    whole: logits are the same but for the rounding of the last layer's sums.
 
     Attributes:
         frames: how many frames it was given.

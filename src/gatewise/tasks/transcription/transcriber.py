@@ -186,9 +186,9 @@ class Transcriber(BaseEstimator):
             cpu_threads(self.threads),
             fit_journal(self, TASK, checkpoints, data=data.content, size=data.size, start=weights) as journal,
         ):
-            network, result = self._train(data, start, journal)
+            network, result, said = self._train(data, start, journal)
         self._take(data)
-        notes = list(data.notes)
+        notes = [*data.notes, *said]
         if result.stopped == "max_minutes":
             notes.append(f"max_minutes ended the training in epoch {len(result.history)}.")
         self.network_ = network
@@ -218,7 +218,7 @@ class Transcriber(BaseEstimator):
 
     def _train(
         self, data: TrainingSet, start: "Transcriber | None", journal: Journal
-    ) -> tuple[TranscriberNetwork, TrainingResult]:
+    ) -> tuple[TranscriberNetwork, TrainingResult, list[str]]:
         # Another one, so that a fit that fails leaves this one as it was.
         draft = type(self)(**self.get_params(deep=False))
         draft._take(data)
@@ -238,7 +238,7 @@ class Transcriber(BaseEstimator):
         result = train(objective, training_options(self), journal=journal, progress=self.progress, name="network")
         if result.best_epoch == 0:
             raise TrainingError("Training was interrupted before its first step: there is no model to keep.")
-        return network, result
+        return network, result, objective.said
 
     # ------------------------------------------------------------------ prediction
     def examples(self, X: Any, y: Any = None, *, text: bool | None = None) -> Examples:
@@ -354,7 +354,7 @@ class Transcriber(BaseEstimator):
         return found
 
     def stream(self) -> TranscriberStream:
-        """A reader of one recording whose frames come bit by bit; it finds what `predict` finds, to the last bit.
+        """A reader of one recording whose frames come bit by bit; it finds what `predict` finds.
 
         Raises:
             ConfigurationError: the network reads in both directions.
