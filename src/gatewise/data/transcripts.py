@@ -33,6 +33,11 @@ class Transcripts:
     def __len__(self) -> int:
         return len(self.sources)
 
+    @property
+    def are_strokes(self) -> bool:
+        """Whether sources are strokes instead of files."""
+        return bool(self.sources) and isinstance(self.sources[0], str)
+
 
 def read_transcripts(
     source: str | os.PathLike[str], suffixes: Iterable[str], *, text: bool | None = True

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
+from gatewise.data import Standardizer
 from gatewise.errors import ConfigurationError, DataError, nearest
 
 if TYPE_CHECKING:
     from gatewise.data.audio import SpeechFeatures
+    from gatewise.data.ink import Ink
 
 Inputs = Literal["frames", "image", "ink", "audio"]
 INPUTS: tuple[str, ...] = get_args(Inputs)
@@ -90,14 +92,67 @@ class ImageInputs:
 
 
 @dataclass(frozen=True)
+class InkInputs:
+    """Strokes of a pen: files, `Ink`, lists of strokes (arrays of points), or such a list as JSON.
+
+    Attributes:
+        spacing: between points, in heights of small letters.
+    """
+
+    spacing: float = 0.1
+    kind: ClassVar[str] = "ink"
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of InkML, JSON, UNIPEN and captured whiteboards."""
+        from gatewise.data.ink.reading import PARSERS
+
+        return tuple(PARSERS)
+
+    def frames(self, recording: Any, name: str) -> np.ndarray:
+        """The features of its points (`ink_features`)."""
+        from gatewise.data.ink import ink_features
+
+        try:
+            return ink_features(self.ink(recording, name), spacing=self.spacing)
+        except DataError as error:
+            raise _named(error, name) from error
+
+    def ink(self, recording: Any, name: str) -> "Ink":
+        """The strokes of a recording. Raises `DataError` if it has none."""
+        from gatewise.data.ink import Ink, read_ink
+        from gatewise.data.ink.json_strokes import parse_json
+
+        if isinstance(recording, Ink):
+            return recording
+        if isinstance(recording, Path):
+            return read_ink(recording)
+        if isinstance(recording, str):
+            return parse_json(recording.encode(), name)
+        return Ink.from_strokes(recording)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spacing."""
+        return {"spacing": self.spacing}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The way back."""
+        return cls(**values)
+
+
+@dataclass(frozen=True)
 class AudioInputs:
     """Sound: files, or arrays of samples `[N]` at the rate of the features.
 
     Attributes:
         features: which features of it.
+        by_utterance: whether they are brought to mean 0 and deviation 1 in each recording, which takes out much of the
+            voice and the microphone; a stream cannot.
     """
 
     features: "SpeechFeatures"
+    by_utterance: bool = True
     kind: ClassVar[str] = "audio"
     suffixes: ClassVar[tuple[str, ...]] = (".wav", ".flac", ".ogg", ".mp3", ".sph")
 
@@ -105,26 +160,32 @@ class AudioInputs:
         """Its features."""
         from gatewise.data.audio import Recording, read_audio
 
-        if is_path(recording):
-            return self.features(read_audio(recording, self.features.rate))
-        return self.features(Recording(np.asarray(recording), self.features.rate, name))
+        if isinstance(recording, Recording):
+            sound = recording
+        elif is_path(recording):
+            sound = read_audio(recording, self.features.rate)
+        else:
+            sound = Recording(np.asarray(recording), self.features.rate, name)
+        found = self.features(sound)
+        return Standardizer.fit(found).transform(found).astype(np.float32) if self.by_utterance else found
 
     def to_dict(self) -> dict[str, Any]:
-        """Those of the features."""
-        return self.features.to_dict()
+        """Those of the features, and whether they are normalised."""
+        return {"features": self.features.to_dict(), "by_utterance": self.by_utterance}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The way back."""
         from gatewise.data.audio import SpeechFeatures
 
-        return cls(SpeechFeatures.from_dict(values))
+        given = dict(values)
+        return cls(SpeechFeatures.from_dict(given.pop("features", {})), **given)
 
 
 # Each has a `kind`, one of `INPUTS`; the `suffixes` of the names of files that it reads; `frames(recording, name)`,
 # float32 `[T, X]`, of a path or of what the kind has in its place; and values of JSON types.
-FrontEnd = FrameInputs | ImageInputs | AudioInputs
-KINDS: dict[str, type[FrontEnd]] = {kind.kind: kind for kind in (FrameInputs, ImageInputs, AudioInputs)}
+FrontEnd = FrameInputs | ImageInputs | InkInputs | AudioInputs
+KINDS: dict[str, type[FrontEnd]] = {kind.kind: kind for kind in (FrameInputs, ImageInputs, InkInputs, AudioInputs)}
 
 
 def front_end(kind: str, values: Mapping[str, Any]) -> FrontEnd:
@@ -152,13 +213,16 @@ def is_path(value: object) -> bool:
 
 
 def kind_of(recording: Any) -> str:
-    """The kind of front end for a recording: by what its file's name ends in; arrays are frames.
+    """The kind of front end for a recording: by what its file's name ends in, or its class; arrays are frames.
 
     Raises:
         ConfigurationError: no front end reads such files.
     """
     if not is_path(recording):
-        return FrameInputs.kind
+        from gatewise.data.audio import Recording
+        from gatewise.data.ink import Ink
+
+        return {Ink: InkInputs.kind, Recording: AudioInputs.kind}.get(type(recording), FrameInputs.kind)
     known, suffix = suffixes_of_all(), Path(recording).suffix.lower()
     if suffix not in known:
         raise ConfigurationError(

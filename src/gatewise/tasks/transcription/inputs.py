@@ -1,9 +1,8 @@
 """What a transcriber is given, in its many forms, as examples."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +11,10 @@ from gatewise.data.text import Vocabulary
 from gatewise.data.transcripts import LISTED, Transcripts, read_transcripts
 from gatewise.errors import DataError
 from gatewise.tasks.transcription.examples import Examples
-from gatewise.tasks.transcription.frontends import FrontEnd, is_path, kind_of, suffixes_of_all
+from gatewise.tasks.transcription.frontends import FrontEnd, InkInputs, is_path, kind_of, suffixes_of_all
+
+if TYPE_CHECKING:
+    from gatewise.data.ink import Ink
 
 
 def find_kind(X: Any) -> str:
@@ -22,12 +24,11 @@ def find_kind(X: Any) -> str:
         DataError: there is nothing, or recordings are of several kinds.
         ConfigurationError: no front end reads such files.
     """
-    if isinstance(X, Transcripts):
-        sources: Sequence[Any] = X.sources
-    elif is_path(X):
-        sources = read_transcripts(X, suffixes_of_all(), text=False).sources
-    else:
-        sources = list(X)
+    if is_path(X):
+        X = read_transcripts(X, suffixes_of_all(), text=False)
+    if isinstance(X, Transcripts) and X.are_strokes:
+        return InkInputs.kind
+    sources: Sequence[Any] = X.sources if isinstance(X, Transcripts) else list(X)
     kinds = sorted({kind_of(source) for source in sources})
     if len(kinds) != 1:
         raise DataError(f"expected recordings of one kind, got {' and '.join(kinds) or 'none'}")
@@ -50,7 +51,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
     if isinstance(X, Examples):
         return X
     if is_path(X):
-        X = read_transcripts(X, front.suffixes, text=text if y is None else False)
+        X = read_transcripts(X, front.suffixes, text=_wanted(text, y, front))
     names: Sequence[str]
     if isinstance(X, Transcripts):
         sources, texts, names = X.sources, X.texts, X.names
@@ -58,10 +59,13 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
         if not hasattr(X, "__len__") or isinstance(X, np.ndarray):
             what = f"an array {list(X.shape)}" if isinstance(X, np.ndarray) else f"a {type(X).__name__}"
             raise DataError(f"expected a list of recordings (arrays or paths), or one path; got {what}")
-        sources, texts = list(X), None
+        sources, texts = [Path(one) if is_path(one) else one for one in X], None
         names = [str(one) if is_path(one) else f"sequence {number}" for number, one in enumerate(sources)]
     if y is not None:
         texts = read_texts(y, len(sources))
+    elif texts is None and text is not False and isinstance(front, InkInputs):
+        sources = [front.ink(source, name) for source, name in zip(sources, names, strict=True)]
+        texts = _texts_of(sources, names, text)
     if text and texts is None:
         raise DataError("the texts are missing: give y, one text a recording, or a manifest with a column of them")
     if len(sources) == 0:
@@ -72,7 +76,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
             raise DataError(
                 f"{len(empty)} of {len(texts)} texts are empty: {_listed(empty)}. Say what is said, or leave them out"
             )
-    frames = [front.frames(_path(source), name) for source, name in zip(sources, names, strict=True)]
+    frames = [front.frames(source, name) for source, name in zip(sources, names, strict=True)]
     _check(frames, names)
     return Examples(Ragged.from_arrays(frames, dtype=np.float32), tuple(names), None if texts is None else tuple(texts))
 
@@ -125,8 +129,21 @@ def _check(frames: list[np.ndarray], names: Sequence[str]) -> None:
             )
 
 
-def _path(source: Any) -> Any:
-    return Path(source) if isinstance(source, str | os.PathLike) else source
+def _wanted(text: bool | None, y: Any, front: FrontEnd) -> bool | None:
+    """Whether texts are wanted of the files around recordings; ink may have its text in itself."""
+    if y is not None:
+        return False
+    return None if text and isinstance(front, InkInputs) else text
+
+
+def _texts_of(inks: Sequence["Ink"], names: Sequence[str], text: bool | None) -> list[str] | None:
+    """The texts that stand in the files of strokes themselves."""
+    missing = [name for name, ink in zip(names, inks, strict=True) if ink.text is None]
+    if missing and (text is None or len(missing) == len(names)):
+        return None
+    if missing:
+        raise DataError(f"{len(missing)} of {len(names)} files of strokes have no text in them: {_listed(missing)}")
+    return [ink.text or "" for ink in inks]
 
 
 def _listed(found: Sequence[str]) -> str:

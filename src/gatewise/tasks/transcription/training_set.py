@@ -9,7 +9,7 @@ import numpy as np
 
 from gatewise.data import Standardizer
 from gatewise.data.text import Vocabulary
-from gatewise.tasks.transcription.backbones import SUBSAMPLINGS
+from gatewise.tasks.transcription.backbones import BACKBONES, SUBSAMPLINGS
 from gatewise.tasks.transcription.examples import Examples, check_lengths, steps_needed
 from gatewise.tasks.transcription.frontends import FrontEnd, front_end
 from gatewise.tasks.transcription.inputs import encode_all, find_kind, read_examples
@@ -61,7 +61,12 @@ class TrainingSet:
             ConfigurationError: a parameter does not go with it.
         """
         kind = find_kind(X) if model.inputs is None else model.inputs
-        front = front_end(kind, {"height": model.height} if kind == "image" else {})
+        backbone = model.backbone or ("conv-blstm" if kind == "image" else "blstm")
+        options: dict[str, dict[str, Any]] = {
+            "image": {"height": model.height},
+            "audio": {"by_utterance": BACKBONES[backbone].bidirectional},
+        }
+        front = front_end(kind, options.get(kind, {}))
         examples = read_examples(X, y, front)
         assert examples.texts is not None
         vocabulary = Vocabulary.fit(examples.texts, unit=model.unit, size=model.pieces)
@@ -81,7 +86,6 @@ class TrainingSet:
             notes.append(f"No validation part ({why}): training goes to its last epoch, without early stopping.")
             if model.validation:
                 warnings.warn(notes[-1], UserWarning, stacklevel=3)
-        backbone = model.backbone or ("conv-blstm" if kind == "image" else "blstm")
         scaler = _scaler(examples, training, over_all=kind == "image")
         return cls(
             examples, front, vocabulary, targets, backbone, subsampling, scaler, training, validation, tuple(notes)

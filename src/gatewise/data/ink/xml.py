@@ -1,0 +1,78 @@
+"""XML of strangers, read without following or expanding anything in it."""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewise.errors import ConfigurationError, DataError, nearest
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MOST_BYTES = 64 * 1024 * 1024  # ink of a page is below one
+
+
+def read_content(path: Path, what: str) -> bytes:
+    """The bytes of a file.
+
+    Args:
+        path: of the file.
+        what: what is expected of it, for messages.
+
+    Raises:
+        DataError: it is missing, a folder, empty, or larger than 64 MiB.
+    """
+    if not path.is_file():
+        found = "is a folder" if path.is_dir() else "is no file"
+        near = (
+            nearest(path.name, (entry.name for entry in path.parent.iterdir() if entry.suffix == path.suffix))
+            if path.parent.is_dir()
+            else "its folder does not exist"
+        )
+        raise DataError(f'"{path}" {found}: expected {what}; {near}')
+    size = path.stat().st_size
+    if size == 0:
+        raise DataError(f'"{path}" is empty (0 bytes): expected {what}')
+    if size > MOST_BYTES:
+        raise DataError(f'"{path}" has {size:,} bytes: expected {what} of at most {MOST_BYTES:,}')
+    return path.read_bytes()
+
+
+def parse_xml(content: bytes, where: str) -> "Element":
+    """The root element of a document.
+
+    Raises:
+        DataError: this is no well-formed XML; or it declares entities or refers to other files, neither of which ink
+            needs, and by which a small file can fill the memory or read what it should not.
+        ConfigurationError: the package defusedxml, which refuses them, is not installed.
+    """
+    parser, refusals = _package("ElementTree"), _package("common")
+    try:
+        return parser.fromstring(content)
+    except refusals.DefusedXmlException as error:
+        raise DataError(
+            f"{where} declares entities or refers to other files ({type(error).__name__}), which is not followed: "
+            "expected plain elements; write the file without a DOCTYPE"
+        ) from error
+    except parser.ParseError as error:
+        raise DataError(f"{where} is no well-formed XML: {error}") from error
+    except (LookupError, ValueError) as error:  # an encoding that is unknown, or of several bytes
+        raise DataError(f"{where} cannot be read as XML: {error}") from error
+
+
+def local_name(element: "Element") -> str:
+    """An element's name without its namespace; empty for a comment or an instruction."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def children(element: "Element", name: str) -> "Iterator[Element]":
+    """The children of an element of one name, whatever their namespace."""
+    return (child for child in element if local_name(child) == name)
+
+
+def _package(module: str) -> Any:
+    try:
+        return importlib.import_module(f"defusedxml.{module}")
+    except ImportError as error:
+        raise ConfigurationError("XML is read with the package defusedxml: pip install 'gatewise[ink]'") from error
