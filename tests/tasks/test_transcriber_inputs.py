@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.tasks.transcripts import SMALL
 
 from gatewise.data.audio import Recording, SpeechFeatures, read_audio
 from gatewise.data.images import columns, normalise_line, read_line
@@ -16,7 +17,6 @@ from gatewise.errors import ConfigurationError, DataError
 from gatewise.tasks import Transcriber, load
 from gatewise.tasks.transcription.frontends import front_end
 from gatewise.tasks.transcription.inputs import find_kind, read_examples
-from tests.tasks.transcripts import SMALL
 
 
 def draw_line(path: Path, seed: int = 0) -> Path:
@@ -34,7 +34,8 @@ def strokes(seed: int = 0) -> list[list[list[float]]]:
 
 def play(path: Path, seed: int = 0, rate: int = 16000) -> Path:
     rng = np.random.default_rng(seed)
-    samples = (3000 * np.sin(np.arange(rate // 2) * rng.uniform(0.1, 0.5))).astype("<i2")
+    tone = np.sin(np.arange(rate // 2) * rng.uniform(0.1, 0.5))
+    samples = (3000 * tone + 300 * rng.normal(size=len(tone))).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -54,14 +55,14 @@ def test_images_become_columns(tmp_path: Path) -> None:
 
 
 def test_sound_becomes_features(tmp_path: Path) -> None:
-    path = play(tmp_path / "a.wav", rate=8000)
+    path = play(tmp_path / "a.wav")
     expected = SpeechFeatures()(read_audio(path))
     plain = front_end("audio", {"by_utterance": False})
     assert np.array_equal(read_examples([path], ["x"], plain).frames[0], expected)
     assert np.array_equal(read_examples([read_audio(path)], ["x"], plain).frames[0], expected)
     normalised = read_examples([path], ["x"], front_end("audio", {})).frames[0]
     assert np.allclose(normalised.mean(0), 0, atol=1e-4)
-    assert np.allclose(normalised.std(0), 1, atol=1e-3)
+    assert np.allclose(normalised.std(0), 1, atol=1e-2)
     assert find_kind([path]) == find_kind([Recording(np.zeros(8000, np.float32), 16000)]) == "audio"
 
 
@@ -104,8 +105,8 @@ def test_a_model_of_images_reads_images(tmp_path: Path) -> None:
     again = load(model.save(tmp_path / "model"))
     assert isinstance(again, Transcriber)
     assert again.predict([tmp_path / "3.png"]) == model.predict([str(tmp_path / "3.png")])
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG nonsense")
     with pytest.raises(DataError, match=r"cannot be read as an image") as caught:
-        (tmp_path / "bad.png").write_bytes(b"\x89PNG nonsense")
         again.predict([tmp_path / "bad.png"])
     assert "bad.png" in str(caught.value)
 

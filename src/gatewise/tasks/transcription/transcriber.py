@@ -114,7 +114,7 @@ class Transcriber(BaseEstimator):
         pieces: int | None = None,
         augmentation: float = 1.0,
         batch_size: int = 16,
-        learning_rate: float = 3e-3,
+        learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         average_decay: float = 0.99,
         max_epochs: int = 100,
