@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import signal
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -118,19 +117,18 @@ def classify(**changes: Any) -> Task:
 
 
 def transcribe(**changes: Any) -> Task:
-    """A transcriber: averaged weights, variation, and a watch over the plateau that sees enough to say so."""
+    """A transcriber: averaged weights, variation, a penalty that falls, and a watch over the plateau."""
     parameters: dict[str, Any] = {
         "backbone": "blstm", "hidden_size": 5, "num_layers": 2, "dropout": 0.2, "batch_size": 8, "learning_rate": 1e-4,
         "max_epochs": 5, "threads": 1, **changes,
     }  # fmt: skip
     X, texts = recordings(40)
 
-    def fit(model: Estimator, checkpoints: Checkpoints | None) -> Estimator:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Epochs .* were on the all-blank plateau", UserWarning)
-            return model.fit(X, texts, checkpoints=checkpoints)
-
-    return Task("transcribe", lambda: Transcriber(**parameters), fit)
+    return Task(
+        "transcribe",
+        lambda: Transcriber(**parameters),
+        lambda model, checkpoints: model.fit(X, texts, checkpoints=checkpoints),
+    )
 
 
 TASKS: dict[str, Callable[..., Task]] = {"forecast": forecast, "classify": classify, "transcribe": transcribe}

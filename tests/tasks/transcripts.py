@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 SMALL: dict[str, Any] = {
-    "backbone": "blstm", "hidden_size": 16, "num_layers": 1, "batch_size": 8, "learning_rate": 0.02, "max_epochs": 20,
+    "backbone": "blstm", "hidden_size": 16, "num_layers": 1, "batch_size": 8, "learning_rate": 0.02, "max_epochs": 40,
     "threads": 1,
 }  # fmt: skip
 

@@ -27,6 +27,7 @@ class FrameInputs:
     """Frames as they are: arrays `[T, X]`, or `.npy` files of them."""
 
     kind: ClassVar[str] = "frames"
+    seconds: ClassVar[float | None] = None
     suffixes: ClassVar[tuple[str, ...]] = (".npy",)
 
     def frames(self, recording: Any, name: str) -> np.ndarray:
@@ -64,6 +65,7 @@ class ImageInputs:
 
     height: int = 32
     kind: ClassVar[str] = "image"
+    seconds: ClassVar[float | None] = None
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -101,6 +103,7 @@ class InkInputs:
 
     spacing: float = 0.1
     kind: ClassVar[str] = "ink"
+    seconds: ClassVar[float | None] = None
 
     @property
     def suffixes(self) -> tuple[str, ...]:
@@ -156,6 +159,11 @@ class AudioInputs:
     kind: ClassVar[str] = "audio"
     suffixes: ClassVar[tuple[str, ...]] = (".wav", ".flac", ".ogg", ".mp3", ".sph")
 
+    @property
+    def seconds(self) -> float:
+        """From one frame to the next."""
+        return self.features.hop
+
     def frames(self, recording: Any, name: str) -> np.ndarray:
         """Its features."""
         from gatewise.data.audio import Recording, read_audio
@@ -183,7 +191,8 @@ class AudioInputs:
 
 
 # Each has a `kind`, one of `INPUTS`; the `suffixes` of the names of files that it reads; `frames(recording, name)`,
-# float32 `[T, X]`, of a path or of what the kind has in its place; and values of JSON types.
+# float32 `[T, X]`, of a path or of what the kind has in its place; the `seconds` from one frame to the next, where that
+# means something; and values of JSON types.
 FrontEnd = FrameInputs | ImageInputs | InkInputs | AudioInputs
 KINDS: dict[str, type[FrontEnd]] = {kind.kind: kind for kind in (FrameInputs, ImageInputs, InkInputs, AudioInputs)}
 

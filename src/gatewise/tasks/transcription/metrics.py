@@ -46,7 +46,7 @@ def transcription_metrics(
     right = np.array([a == b for a, b in pairs])
     return {
         **rates,
-        "text_error": float(1 - right.mean()),
+        "text_error": float((~right).mean()),
         "calibration_error": calibration(confidences, right).error,
         "sequences": len(pairs),
     }

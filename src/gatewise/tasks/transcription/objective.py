@@ -17,6 +17,10 @@ from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, by_length, shuffled_batches, steps_needed
 from gatewise.tasks.transcription.network import TranscriberNetwork
 
+# Steps over which the penalty of blanks falls to 0, at most, and as a share of all. With it a small set (60 lines of 2
+# to 5 letters) left the all-blank plateau within 75 steps, without it after 120 to 285 steps or not at all.
+PENALISED, SHARE = 200, 0.25
+PATIENCE = 600  # steps on the plateau after which it is said
 POOL = 16  # batches that are cut from one draw of sequences, sorted by length
 # Sequences and padded frames of one batch without gradients.
 PREDICTION_BATCH, PREDICTION_FRAMES = 32, 2**16
@@ -24,12 +28,15 @@ PREDICTION_BATCH, PREDICTION_FRAMES = 32, 2**16
 
 @dataclass(frozen=True, eq=False)
 class TranscribeBatch:
-    """Frames `[T, B, X]` with `lengths` `[B]` (on the CPU), the labels of each, and their places in the data."""
+    """Frames `[T, B, X]` with `lengths` `[B]` (on the CPU), the labels of each, their places in the data, and what a
+    blank costs, in nats.
+    """
 
     frames: Tensor
     lengths: Tensor
     targets: list[Sequence[int]]
     indices: np.ndarray
+    blank_penalty: float
 
 
 class TranscribeObjective:
@@ -44,6 +51,8 @@ class TranscribeObjective:
         training: places of the training part.
         validation: places of the validation part, maybe none.
         augmentation: what is done to training sequences.
+        blank_penalty: what a blank costs in the first step's loss, in nats; it falls to 0 within the first quarter.
+        max_epochs: of the training.
         batch_size: sequences of a batch.
         seed: of the order of sequences and of the augmentation.
 
@@ -59,6 +68,8 @@ class TranscribeObjective:
         training: np.ndarray,
         validation: np.ndarray,
         augmentation: Augmentation,
+        blank_penalty: float,
+        max_epochs: int,
         batch_size: int,
         seed: int,
     ) -> None:
@@ -70,11 +81,13 @@ class TranscribeObjective:
         self._training = training
         self._validation = validation
         self._augmentation = augmentation
+        self._blank_penalty = blank_penalty
+        self._penalised = min(PENALISED, SHARE * max_epochs * self.batches_per_epoch)
         self._batch_size = batch_size
         self._seed = seed
         self._device = next(module.parameters()).device
         self._expected = sum(len(targets[i]) for i in validation)
-        self._watch = BlankPlateau()
+        self._watch = self._new_watch()
         self._watched: list[list[float]] = []  # of each epoch the loss, and labels, blanks and steps of best paths
         self.said: list[str] = []  # what there was to say of the plateau
 
@@ -83,17 +96,20 @@ class TranscribeObjective:
         rng = np.random.default_rng([self._seed, epoch])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         lengths = self._examples.frames.lengths[self._training]
-        for places in shuffled_batches(lengths, self._batch_size, POOL, rng):
+        before = (epoch - 1) * self.batches_per_epoch
+        for step, places in enumerate(shuffled_batches(lengths, self._batch_size, POOL, rng), before):
             indices = self._training[places]
             frames, sizes = self._examples.pad(indices)
             least = torch.from_numpy(np.minimum(self._least[indices], sizes.numpy()))
             frames, sizes = self._augmentation.apply(frames, sizes, least, self.module.scale.cpu(), generator)
-            yield TranscribeBatch(frames.to(self._device), sizes, [self._targets[i] for i in indices], indices)
+            penalty = self._blank_penalty * max(0.0, 1 - step / self._penalised)
+            targets = [self._targets[i] for i in indices]
+            yield TranscribeBatch(frames.to(self._device), sizes, targets, indices, penalty)
 
     def loss(self, batch: TranscribeBatch) -> Tensor:
         """Mean of each sequence's loss per label of its target, in nats."""
         logits, steps = self.module(batch.frames, batch.lengths)
-        return ctc_loss(logits, batch.targets, steps)
+        return ctc_loss(logits, batch.targets, steps, blank_penalty=batch.blank_penalty)
 
     def validate(self) -> dict[str, float]:
         """The label error rate of best paths, and the mean loss per label, on the validation part."""
@@ -114,9 +130,13 @@ class TranscribeObjective:
 
     def regain(self, gathered: Mapping[str, Tensor]) -> None:
         """Go on from what was seen then; of what there was to say of it people were warned then."""
-        self._watch, self._watched, self.said = BlankPlateau(), [], []
+        self._watch, self._watched, self.said = self._new_watch(), [], []
         for seen in gathered["watched"].tolist():
             self._look(seen, warn=False)
+
+    def _new_watch(self) -> BlankPlateau:
+        # Where epochs are short, a few of them on the plateau are nothing to speak of.
+        return BlankPlateau(patience=max(3, -(-PATIENCE // self.batches_per_epoch)))
 
     def _look(self, seen: list[float], *, warn: bool) -> None:
         self._watched.append(seen)

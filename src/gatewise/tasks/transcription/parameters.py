@@ -40,8 +40,10 @@ def check_parameters(model: "Transcriber", *, device: bool = True) -> None:
         value = getattr(model, name)
         if not is_number(value) or not 0 <= value < 1:
             raise ConfigurationError(f"{name} is {value!r}, expected a number from 0 to below 1")
-    if not is_number(model.augmentation) or not 0 <= model.augmentation < np.inf:
-        raise ConfigurationError(f"augmentation is {model.augmentation!r}, expected a number of at least 0")
+    for name in ("augmentation", "blank_penalty"):
+        value = getattr(model, name)
+        if not is_number(value) or not 0 <= value < np.inf:
+            raise ConfigurationError(f"{name} is {value!r}, expected a number of at least 0")
     if not isinstance(model.progress, (bool, np.bool_)):
         raise ConfigurationError(f"progress is {model.progress!r}, expected True or False")
     if model.subsampling is not None and model.subsampling not in SUBSAMPLINGS:

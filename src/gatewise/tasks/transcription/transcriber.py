@@ -20,7 +20,7 @@ from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, check_lengths
 from gatewise.tasks.transcription.frontends import Inputs
 from gatewise.tasks.transcription.inputs import encode_all, read_examples
-from gatewise.tasks.transcription.metrics import confusions, parts, transcription_metrics
+from gatewise.tasks.transcription.metrics import Calibration, calibration, confusions, parts, transcription_metrics
 from gatewise.tasks.transcription.network import TranscriberNetwork
 from gatewise.tasks.transcription.objective import TranscribeObjective, run_network
 from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters, training_options
@@ -57,6 +57,8 @@ class Transcriber(BaseEstimator):
         pieces: how many pieces of words there are, with `unit="pieces"`.
         augmentation: how far training sequences are varied at random: images are slanted, stretched and bent, other
             frames made noisy and blotted out in parts. 1 is usual, 0 is not at all.
+        blank_penalty: what a blank costs in the loss of the first step, in nats, falling to 0 within 200 steps: it
+            keeps the network from learning first of all to say nothing.
         batch_size: sequences of a batch.
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
@@ -94,7 +96,7 @@ class Transcriber(BaseEstimator):
     ...     places = ["_abc".index(letter) for letter in "_" + "_".join(text) + "_"]
     ...     return np.repeat(np.eye(4)[places], 2, axis=0) + 0.1 * rng.normal(size=(2 * len(places), 4))
     >>> texts = ["".join(rng.choice(["a", "b", "c"], rng.integers(2, 5))) for _ in range(64)]
-    >>> model = Transcriber("blstm", hidden_size=16, num_layers=1, batch_size=8, learning_rate=0.02, max_epochs=20)
+    >>> model = Transcriber("blstm", hidden_size=16, num_layers=1, batch_size=8, learning_rate=0.02, max_epochs=40)
     >>> model.fit([spoken(text) for text in texts], texts).predict([spoken("bca"), spoken("ccab")])
     ['bca', 'ccab']
     """
@@ -113,6 +115,7 @@ class Transcriber(BaseEstimator):
         unit: Unit = "characters",
         pieces: int | None = None,
         augmentation: float = 1.0,
+        blank_penalty: float = 1.0,
         batch_size: int = 16,
         learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
@@ -138,6 +141,7 @@ class Transcriber(BaseEstimator):
         self.unit: Unit = unit
         self.pieces = pieces
         self.augmentation = augmentation
+        self.blank_penalty = blank_penalty
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -232,6 +236,8 @@ class Transcriber(BaseEstimator):
             training=data.training,
             validation=data.validation,
             augmentation=Augmentation(data.front.kind == "image", float(self.augmentation)),
+            blank_penalty=float(self.blank_penalty),
+            max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             seed=self.seed,
         )
@@ -310,6 +316,14 @@ class Transcriber(BaseEstimator):
         found = self.transcribe(examples)
         confidences = np.array([one.confidence for one in found])
         return transcription_metrics(examples.texts, [one.text for one in found], confidences, self.vocabulary_)
+
+    def calibration(self, X: Any, y: Any = None) -> Calibration:
+        """Confidences beside how often texts are right, in bins. Raises as `evaluate`."""
+        examples = self.examples(X, y, text=True)
+        found = self.transcribe(examples)
+        said = [self.vocabulary_.form(text) for text in examples.texts or ()]
+        right = [one.text == text for one, text in zip(found, said, strict=True)]
+        return calibration(np.array([one.confidence for one in found]), np.array(right))
 
     def confusion(self, X: Any, y: Any = None) -> tuple[list[str], np.ndarray]:
         """K symbols that occur with "" (nothing) behind them, and how often each was read as which, int64 `[K+1, K+1]`.
