@@ -64,7 +64,9 @@ def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool)
         transcribe(estimator, model, given, out, as_json)
         return
     if out is None:
-        raise ConfigurationError("missing --out FILE: say which table is to hold the predictions")
+        raise ConfigurationError(
+            "missing --out FILE: say which table is to hold the predictions (see gatewise predict --help)"
+        )
     if len(given) > 1:
         raise ConfigurationError(f"this model takes one file, got {len(given)}: {', '.join(map(str, given))}")
     data = given[0]

@@ -27,7 +27,7 @@ def paint(reading: Reading, size: Size) -> Figure:
     steps = len(reading.picture)
     drawn = size.width - LEFT - RIGHT
     # As wide as it is, an image keeps its proportions; what is flat or steep becomes neither a line nor a page.
-    height = float(np.clip(drawn * len(pixels) / steps, 40, 120))
+    height = float(np.clip(drawn * len(pixels) / steps, 56, 120))
     figure = new_figure(size.width, TOP + height + GAP + CURVES + BOTTOM)
     picture = place(new_axes(figure), LEFT, TOP, size.width - RIGHT, TOP + height)
     heat_map(picture, colours(pixels[::-1] if reading.upright else pixels))
