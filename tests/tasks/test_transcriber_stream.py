@@ -66,6 +66,23 @@ def test_what_is_written_grows(model: Transcriber) -> None:
     assert stream.finish().text.startswith(written)
 
 
+def test_a_model_of_sound_hears_samples() -> None:
+    rng = np.random.default_rng(0)
+    sounds = [rng.normal(0, 0.1, 6000).astype(np.float32) for _ in range(10)]
+    model = Transcriber(**{**CAUSAL, "inputs": "audio", "max_epochs": 1}).fit(sounds, list("ababababab"))
+    stream = model.stream()
+    for start in range(0, 6000, 700):
+        stream.hear(sounds[3][start : start + 700])
+    found = stream.finish()
+    assert stream.frames == 1 + (6000 - 400) // 160
+    (logits,) = run_network(model.network_, model.examples([sounds[3]]))
+    assert torch.allclose(stream.logits, logits, atol=1e-6)
+    assert found.text == model.predict([sounds[3]])[0]
+    both = Transcriber(**{**CAUSAL, "max_epochs": 1}).fit(X, Y)
+    with pytest.raises(ConfigurationError, match="does not hear sound"):
+        both.stream().hear(sounds[0])
+
+
 def test_a_stream_says_what_is_wrong(model: Transcriber) -> None:
     stream = model.stream()
     with pytest.raises(DataError, match="no frames"):

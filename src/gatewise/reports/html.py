@@ -250,10 +250,9 @@ def _readings(readings: Sequence[Reading]) -> str:
 
 
 def _reading(reading: Reading, k: int) -> str:
-    right = f"read as {reading.read!r}, with a confidence of {reading.confidence:.3g}"
-    verdict = (
-        "" if not reading.truth else " (right)" if reading.read == reading.truth else f"; it says {reading.truth!r}"
-    )
+    right = f'read as "{reading.read}", with a confidence of {reading.confidence:.3g}'
+    if reading.truth:
+        right += " (right)" if reading.read == reading.truth else f'; it says "{reading.truth}"'
     strips = "".join(
         f'<div class="symbols {size.name}" aria-hidden="true">'
         + "".join(
@@ -264,10 +263,10 @@ def _reading(reading: Reading, k: int) -> str:
         + "</div>"
         for size in SIZES
     )
-    entries = [(_line(COLOURS["rule"]), "none")]
+    entries = [(_line(COLOURS["muted"]), "none")]
     entries += [(_line(reading_plot.colour_of(j)), name) for j, name in enumerate(reading.curves)]
     return (
-        f'<figure>\n<figcaption><h3>{escape(reading.name)}</h3><span class="of">{escape(right + verdict)}</span>'
+        f'<figure>\n<figcaption><h3>{escape(reading.name)}</h3><span class="of">{escape(right)}</span>'
         f"</figcaption>{_legend(entries)}{strips}"
         f"{in_both_sizes(f'r{k}', f'{reading.name} {right}', partial(reading_plot.paint, reading))}</figure>"
     )

@@ -38,7 +38,7 @@ def paint(reading: Reading, size: Size) -> Figure:
     # In the middle of the frames that each step is of.
     x = [reading.stride * step + (reading.stride - 1) / 2 for step in range(len(reading.posteriors))]
     columns = list(zip(*reading.posteriors, strict=True))
-    line(axes, x, columns[0], COLOURS["rule"], linewidth=1.4)
+    line(axes, x, columns[0], COLOURS["muted"], linewidth=1, alpha=0.6)
     for k, column in enumerate(columns[1:]):
         line(axes, x, column, colour_of(k), linewidth=1.6)
     axes.set_ylim(-0.02, 1.05)

@@ -3,6 +3,8 @@
 Legend: T frames, X features of a frame, K frames that become one step, V labels with the blank among them.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from gatewise.tasks.ctc import BeamDecoder, BeamStream, GreedyStream
 from gatewise.tasks.transcription.network import JoinedFrames, TranscriberNetwork
 from gatewise.tasks.transcription.transcription import Transcription, transcription
 
+if TYPE_CHECKING:
+    from gatewise.data.audio import SpeechFeatures
+
 
 class TranscriberStream:
     """Reads one recording whose frames come bit by bit.
@@ -21,13 +26,17 @@ class TranscriberStream:
     is never more than K - 1 + look_ahead frames late. However the recording is cut, the text in the end is that of the
     whole: logits are the same but for the rounding of the last layer's sums.
 
+    A model of sound hears samples: `hear` makes frames of them, as the front end does of the whole.
+
     Attributes:
         frames: how many frames it was given.
         steps: how many steps the network has taken.
         look_ahead: how many frames a step may have to wait for after its own first one.
     """
 
-    def __init__(self, network: TranscriberNetwork, vocabulary: Vocabulary, beam: int) -> None:
+    def __init__(
+        self, network: TranscriberNetwork, vocabulary: Vocabulary, beam: int, features: "SpeechFeatures | None" = None
+    ) -> None:
         front = network.front
         if network.lstm.bidirectional or not isinstance(front, JoinedFrames):
             raise ConfigurationError(
@@ -36,6 +45,7 @@ class TranscriberStream:
             )
         self.look_ahead = front.subsampling - 1 + front.look_ahead
         self._network, self._vocabulary, self._beam, self._front = network, vocabulary, beam, front
+        self._features = features
         self._lstm = network.lstm.stream()
         self.reset()
 
@@ -43,6 +53,7 @@ class TranscriberStream:
         """Begin the next recording."""
         self.frames = self.steps = 0
         self._finished = False
+        self._sound = None if self._features is None else self._features.stream()
         self._waiting = torch.zeros(0, len(self._network.mean))
         self._logits: list[Tensor] = []
         self._lstm.reset()
@@ -72,12 +83,28 @@ class TranscriberStream:
         self._take((len(self._waiting) - self._front.look_ahead) // self._front.subsampling)
         return self.text
 
+    def hear(self, samples: np.ndarray) -> str:
+        """Take samples of sound; the text so far, whose end may still change.
+
+        Args:
+            samples: float32 `[N]`, any number of them, at the rate of the front end's features.
+
+        Raises:
+            ConfigurationError: the model is not of sound.
+            DataError: samples of another shape or type, or that are no finite numbers; the recording is finished.
+        """
+        if self._sound is None:
+            raise ConfigurationError("this model does not hear sound: feed it frames")
+        return self.feed(self._sound.feed(samples))
+
     def finish(self) -> Transcription:
         """The recording has ended: its text.
 
         Raises:
             DataError: it had no frames.
         """
+        if self._sound is not None and not self._finished:
+            self.feed(self._sound.finish())
         if self.frames == 0:
             raise DataError("the recording has no frames: there is nothing to read")
         if not self._finished:

@@ -18,7 +18,7 @@ from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
 from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, check_lengths
-from gatewise.tasks.transcription.frontends import Inputs
+from gatewise.tasks.transcription.frontends import AudioInputs, Inputs
 from gatewise.tasks.transcription.inputs import encode_all, read_examples
 from gatewise.tasks.transcription.metrics import Calibration, calibration, confusions, parts, transcription_metrics
 from gatewise.tasks.transcription.network import TranscriberNetwork
@@ -375,7 +375,9 @@ class Transcriber(BaseEstimator):
         """
         check_is_fitted(self)
         check_structure(self, self.structure_)
-        return TranscriberStream(self.network_, self.vocabulary_, self.beam)
+        front = self.front_end_
+        features = front.features if isinstance(front, AudioInputs) and not front.by_utterance else None
+        return TranscriberStream(self.network_, self.vocabulary_, self.beam, features)
 
     def _decoder(self, logits: torch.Tensor) -> Any:
         if self.beam == 1:
