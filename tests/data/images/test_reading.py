@@ -1,6 +1,8 @@
 import io
+import struct
 import sys
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -43,6 +45,33 @@ def save(tmp_path):
 )
 def test_depths_and_palettes_come_to_the_same(save, image, name):
     np.testing.assert_array_equal(read_line(save(image(), name)), WANTED)
+
+
+def png(samples, colours):
+    """A PNG of 16 bits a sample, which pillow does not write in colours."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    height, width = samples.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    header = struct.pack(">IIBBBBB", width, height, 16, colours, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("samples", "colours"),
+    [
+        pytest.param(colour(GREY), 2, id="RGB"),
+        pytest.param(np.dstack([GREY, np.full_like(GREY, 255)]), 4, id="LA"),
+        pytest.param(np.dstack([np.zeros((6, 12, 3), np.uint8), INK]), 6, id="RGBA"),
+    ],
+)
+def test_colours_of_16_bits(tmp_path, samples, colours):
+    path = tmp_path / "line.png"
+    path.write_bytes(png(samples.astype(np.uint16) * 257, colours))
+    np.testing.assert_array_equal(read_line(path), WANTED)
 
 
 def test_ink_levels_are_exact_from_either_side(save):
@@ -90,6 +119,11 @@ def test_light_ink_is_recognised_or_stated():
     np.testing.assert_array_equal(read_line(INK), WANTED)
     np.testing.assert_array_equal(read_line(INK, ink="light"), WANTED)
     np.testing.assert_allclose(read_line(INK, ink="dark"), 1 - WANTED, atol=1e-7)
+
+
+def test_of_two_halves_the_brighter_is_paper():
+    halves = np.repeat(np.array([[0, 255]], np.uint8), 8, axis=0).repeat(4, axis=1)
+    assert read_line(halves)[0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("paper", [2, 250])

@@ -7,12 +7,12 @@ from gatewise.data.images import deskew, deslant, skew_angle, slant_angle
 
 
 def strokes(slant=0.0, skew=0.0, count=12):
-    """Strokes of 30 rows on a base line, every third with a descender, as they are without resampling."""
+    """Strokes of 30 rows on a base line, three with descenders, all on the right, as they are without resampling."""
     line = np.zeros((160, 400), np.float32)
     for number in range(count):
         foot = 40 + 25 * number
         base = 90 - math.tan(math.radians(skew)) * (foot - 180)
-        for up in np.arange(-18 if number % 3 == 1 else 0, 30, 0.25):
+        for up in np.arange(-18 if number in (6, 9, 10) else 0, 30, 0.25):
             x, y = foot + up * math.tan(math.radians(slant)), base - up
             line[round(y), round(x) : round(x) + 3] = 1
     return line
@@ -45,6 +45,13 @@ def test_a_known_shear_moves_each_row_by_its_height():
     assert upright.sum() == pytest.approx(5)
     mirrored = deslant(np.ascontiguousarray(line[:, ::-1]), -45)
     np.testing.assert_allclose(mirrored[:, 7], 1, atol=1e-5)
+
+
+def test_columns_with_gaps_are_no_upright_strokes():
+    bars = np.zeros((40, 80), np.float32)
+    bars[35, 5:25] = 1
+    bars[5, 35:55] = 1  # which a shear of 45 degrees would put above the other
+    assert slant_angle(bars) == 0
 
 
 def test_level_and_blank_lines_stay_as_they_are():

@@ -61,6 +61,7 @@ def test_the_vicinity():
     ]
     assert found["aspect"][2] == pytest.approx((1 - 4) / 5)
     assert found["curliness"][2] == pytest.approx(5 / 4)
+    assert found["linearity"][2] == pytest.approx((1 + 4 + 9 + 16) / 17 / 6)  # the line to (4, 1) has length sqrt(17)
     # of the last: points 5 to 8, upright
     assert [found[name][8] for name in ("aspect", "slope_cos", "slope_sin", "curliness", "linearity")] == [
         1,

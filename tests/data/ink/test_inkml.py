@@ -126,6 +126,12 @@ def test_a_context_holds_for_what_follows_it(read):
         read(TWO % text)
 
 
+def test_annotations_of_groups_are_not_the_text(read):
+    body = '<traceGroup><annotation type="truth">i</annotation><trace>1 2</trace></traceGroup>'
+    assert read(f"<ink>{body}</ink>").text is None
+    assert read(f'<ink>{body}<annotation type="truth">it</annotation></ink>').text == "it"
+
+
 def test_a_trace_in_parts_is_one_stroke(read):
     body = (
         '<trace xml:id="a" continuation="begin">1 1</trace><trace>8 8</trace>'
@@ -181,7 +187,7 @@ def test_files_that_are_refused_in_one_sentence(read, text, parts):
 
 
 def test_a_file_that_is_too_large(read, monkeypatch):
-    monkeypatch.setattr("gatewise.data.ink.xml.MOST_BYTES", 10)
+    monkeypatch.setattr("gatewise.data.ink.files.MOST_BYTES", 10)
     with pytest.raises(DataError, match="34 bytes: expected ink of at most 10"):
         read("<ink><trace>1 1, 2 2</trace></ink>")
 

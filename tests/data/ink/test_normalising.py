@@ -29,7 +29,7 @@ def test_points_at_even_distances():
     np.testing.assert_array_equal(ink.strokes[1], [[9, 9, 7]])
 
 
-@pytest.mark.parametrize(("spacing", "steps"), [(3, 3), (4, 2), (4.9, 2), (100, 1)])
+@pytest.mark.parametrize(("spacing", "steps"), [(3, 3), (4, 2), (4.9, 2), (6, 2), (100, 1)])
 def test_steps_come_out_even_and_ends_stay(spacing, steps):
     stroke = resample(Ink.from_strokes([[[0, 0], [6, 8]]]), spacing).strokes[0]
     assert len(stroke) == steps + 1
@@ -48,6 +48,16 @@ def test_spacings_that_cannot_be():
 @pytest.mark.parametrize("slant", [-32, -10, 0, 16, 30])
 def test_slant_is_found(slant):
     assert ink_slant(writing(slant)) == pytest.approx(slant, abs=2)
+
+
+def test_slant_does_not_depend_on_the_way_the_pen_goes():
+    up = [[0, 0], [3, -10]]
+    for stroke in (up, up[::-1]):
+        assert ink_slant(Ink.from_strokes([stroke])) == pytest.approx(math.degrees(math.atan(0.3)), abs=1)
+
+
+def test_long_flat_strokes_do_not_make_a_slant():
+    assert ink_slant(Ink.from_strokes([[[0, 0], [0, -30]], [[0, -40], [30, -72]]])) == 0
 
 
 def test_only_dots_and_dashes_have_no_slant():
@@ -86,6 +96,12 @@ def test_time_and_text_stay_and_parts_can_be_left_out():
     assert ink.text == "text"
     assert ink.strokes[3][:, 2].tolist() == [0, 1, 2, 3, 4]
     assert ink_slant(ink) == pytest.approx(ink_slant(timed))
+
+
+def test_without_small_letters_the_whole_ink_is_1_high():
+    ripples = [[0.1 * i, -0.2 * (i % 2)] for i in range(60)]
+    ink = normalise_ink(Ink.from_strokes([ripples, [[3, 0], [3, -10]]]), level=False, upright=False)
+    assert ink.bounds == pytest.approx((0, -1, 0.59, 0), abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def read_line(source: str | os.PathLike[str] | np.ndarray, ink: Ink = "auto") ->
         source: a file; or an array `[height, width]`, or `[height, width, 3 or 4]` for RGB or RGBA, of bool, uint8,
             uint16 or, from 0 to 1, floating point; 0 is black.
         ink: "dark" is ink that is darker than its paper, "light" brighter ink. "auto" takes for paper what covers more
-            than half of the image; an image of hardly any contrast has no ink.
+            than half of the image, or the brighter half; an image of hardly any contrast has no ink.
 
     Raises:
         DataError: the file is missing, empty, damaged, not of these formats or of several pages; the image is smaller
@@ -64,7 +64,7 @@ def read_line(source: str | os.PathLike[str] | np.ndarray, ink: Ink = "auto") ->
 def _is_dark_on_light(levels: np.ndarray, white: float) -> bool:
     darkest, brightest = float(levels.min()), float(levels.max())
     middle = (darkest + brightest) / 2 if brightest - darkest >= FAINTEST * white else white / 2
-    return float(np.median(levels)) > middle
+    return float(np.median(levels)) >= middle
 
 
 def check_size(height: int, width: int, where: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.data.images.lines import WRITTEN, check_line
 from gatewise.data.images.pillow import pillow
+from gatewise.data.slopes import median_slope
 
 MOST_SKEW = 15.0  # a few letters have no base line by which more could be told
 MOST_SLANT = 45
@@ -19,9 +20,10 @@ def skew_angle(line: np.ndarray) -> float:
     """The angle of the base line in degrees; positive where the writing climbs.
 
     The slope of the regression line through the lowest written pixel (ink of at least 0.25) of each column (Marti &
-    Bunke 2001, section 3). Descenders are no part of the base line, so the regression is repeated five times without
-    the columns that lie further from it than twice the median distance. A line without ink has 0, as has one for which
-    more than 15 degrees come out, which is no base line.
+    Bunke 2001, section 3). Descenders and arches are no part of the base line, so the first line is that of
+    `median_slope`, and five regressions follow, each without the columns that lie further from the line before than
+    twice the median distance. A line without ink has 0, as has one for which more than 15 degrees come out, which is no
+    base line.
 
     Raises:
         DataError: this is no line.
@@ -35,14 +37,16 @@ def skew_angle(line: np.ndarray) -> float:
     written = check_line(line) >= WRITTEN
     places = np.flatnonzero(written.any(axis=0))
     lowest = written.shape[0] - 1 - np.argmax(written[::-1, places], axis=0)
-    kept = np.ones(len(places), bool)
-    slope = 0.0
+    if len(places) < 2:
+        return 0.0
+    slope = median_slope((places, lowest))
+    offset = float(np.median(lowest - slope * places))
     for _ in range(ROUNDS):
-        if kept.sum() < 2:
-            return 0.0
-        slope, offset = np.polyfit(places[kept], lowest[kept], 1)
         distances = np.abs(lowest - (slope * places + offset))
         kept = distances <= max(1.0, 2 * float(np.median(distances)))  # a row is what a contour of pixels is exact to
+        if np.ptp(places[kept]) == 0:
+            break
+        slope, offset = np.polyfit(places[kept], lowest[kept], 1)
     angle = -math.degrees(math.atan(slope))
     return angle if abs(angle) <= MOST_SKEW else 0.0
 

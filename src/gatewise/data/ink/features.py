@@ -32,7 +32,7 @@ VICINITY = 3  # points to either side
 BEYOND = 0.1  # what lies further above the corpus line or below the base line is an ascender or a descender
 WITHIN = 0.5  # to either side: where ascenders and descenders count
 CELL = 0.5  # a side of a cell of the map
-CHUNK = 256  # points whose map is made at a time
+CHUNK = 64  # points whose map is made at a time
 
 
 def ink_offsets(ink: Ink) -> np.ndarray:
@@ -194,18 +194,23 @@ def _less_mean(x: np.ndarray, spacing: float) -> np.ndarray:
 
 def _surroundings(x: np.ndarray, y: np.ndarray, spacing: float) -> np.ndarray:
     """Ascenders, descenders and the map `[T, 11]`, in lengths written."""
+    order = np.argsort(x, kind="stable")  # so that what is near a chunk of points lies side by side
+    x, y = x[order], y[order]
     above, below = y > 1 + BEYOND, y < -BEYOND
     found = np.empty((len(x), 11))
     for start in range(0, len(x), CHUNK):
-        part = slice(start, start + CHUNK)
-        right, up = x - x[part, None], y - y[part, None]
-        near = np.abs(right) <= WITHIN
-        found[part, 0] = (near & above).sum(axis=1)
-        found[part, 1] = (near & below).sum(axis=1)
+        part = slice(start, min(start + CHUNK, len(x)))
+        first = np.searchsorted(x, x[part.start] - 1.5 * CELL)
+        stop = np.searchsorted(x, x[part.stop - 1] + 1.5 * CELL, side="right")
+        near = slice(first, stop)
+        right, up = x[near] - x[part, None], y[near] - y[part, None]
+        beside = np.abs(right) <= WITHIN
+        found[order[part], 0] = (beside & above[near]).sum(axis=1)
+        found[order[part], 1] = (beside & below[near]).sum(axis=1)
         columns = np.floor(right / CELL + 1.5).astype(np.int64)
         rows = np.floor(1.5 - up / CELL).astype(np.int64)
         inside = (columns >= 0) & (columns < 3) & (rows >= 0) & (rows < 3)
         of, other = np.nonzero(inside)
         cells = of * 9 + rows[of, other] * 3 + columns[of, other]
-        found[part, 2:] = np.bincount(cells, minlength=9 * len(right)).reshape(-1, 9)
+        found[order[part], 2:] = np.bincount(cells, minlength=9 * len(right)).reshape(-1, 9)
     return found * spacing

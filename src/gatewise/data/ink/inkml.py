@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewise.data.ink.files import read_content
 from gatewise.data.ink.ink import Ink
 from gatewise.data.ink.traces import SECONDS, Channel, TraceFormat, read_trace
-from gatewise.data.ink.xml import children, local_name, parse_xml, read_content
+from gatewise.data.ink.xml import children, local_name, parse_xml
 from gatewise.disk import write_file
 from gatewise.errors import DataError
 
@@ -77,12 +78,8 @@ def parse_inkml(content: bytes, where: str = "InkML") -> Ink:
         raise DataError(f"{where}: {error}") from error
 
 
-def write_inkml(ink: Ink, path: str | Path) -> None:
-    """Write ink as InkML, whole or not at all; numbers so that they are read as the same ones, t in seconds.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def format_inkml(ink: Ink) -> str:
+    """Ink as an InkML document; numbers so that they are read as the same ones, t in seconds."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<ink xmlns="{NAMESPACE}">', "  <traceFormat>"]
     lines += ['    <channel name="X" type="decimal"/>', '    <channel name="Y" type="decimal"/>']
     if ink.has_time:
@@ -93,8 +90,12 @@ def write_inkml(ink: Ink, path: str | Path) -> None:
     for number, stroke in enumerate(ink.strokes):
         points = ", ".join(" ".join(repr(value) for value in point) for point in stroke.tolist())
         lines.append(f'  <trace xml:id="t{number}">{points}</trace>')
-    lines.append("</ink>\n")
-    write_file(Path(path), "\n".join(lines).encode())
+    return "\n".join([*lines, "</ink>", ""])
+
+
+def write_inkml(ink: Ink, path: str | Path) -> None:
+    """Write `format_inkml` to a file, whole or not at all. Raises `OSError`."""
+    write_file(Path(path), format_inkml(ink).encode())
 
 
 def _read_parts(parent: "Element", form: TraceFormat, reading: _Reading, depth: int) -> None:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gatewise.data.ink.files import read_content
 from gatewise.data.ink.ink import Ink
-from gatewise.data.ink.xml import read_content
 from gatewise.disk import write_file
 from gatewise.errors import DataError
 
@@ -59,16 +59,17 @@ def parse_json(content: bytes, where: str = "JSON") -> Ink:
         raise DataError(f"{where}: {error}") from error
 
 
-def write_json(ink: Ink, path: str | Path) -> None:
-    """Write ink as JSON, whole or not at all; numbers so that they are read as the same ones.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def format_json(ink: Ink) -> str:
+    """Ink as a JSON document; numbers so that they are read as the same ones."""
     content: dict[str, Any] = {"strokes": [stroke.tolist() for stroke in ink.strokes]}
     if ink.text is not None:
         content["text"] = ink.text
-    write_file(Path(path), (json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(ink: Ink, path: str | Path) -> None:
+    """Write `format_json` to a file, whole or not at all. Raises `OSError`."""
+    write_file(Path(path), format_json(ink).encode())
 
 
 def _as_points(stroke: Any, number: int) -> list[list[float]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.data.ink.ink import Ink
 from gatewise.data.ink.resampling import resample
+from gatewise.data.slopes import median_slope
 
 MOST_SKEW = 15.0  # degrees; strokes that come to more have no base line by which it could be told
 MOST_SLANT = 45.0
@@ -45,9 +46,9 @@ def base_lines(ink: Ink, *, level: bool = False) -> tuple[float, float, float]:
     """The slope of the writing, and where its base line and its corpus line cross x = 0.
 
     The corpus line is that of the tops of small letters. Bottoms are the places where a stroke turns upwards or ends
-    below, tops where it turns downwards or ends above. Two lines of one slope are fitted through them by least squares,
-    and three times again without what lies further from its line than twice the median distance: descenders, ascenders,
-    middles of letters.
+    below, tops where it turns downwards or ends above. Two lines of one slope go through them: first that of
+    `median_slope`, each at the median height; then, three times, by least squares through what lies no further from its
+    line than twice the median distance, so that descenders, ascenders and middles of letters do not count.
 
     Args:
         ink: what the pen wrote.
@@ -123,11 +124,11 @@ def _turns(ink: Ink) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parallels(bottoms: np.ndarray, tops: np.ndarray, level: bool) -> tuple[float, float, float]:
-    slope, base, corpus = 0.0, math.nan, math.nan
-    for turn in range(ROUNDS + 1):
-        if turn:
-            bottoms = _near(bottoms, slope, base)
-            tops = _near(tops, slope, corpus)
+    """Lines of one slope through bottoms and tops: first by medians, then by least squares through what is near."""
+    slope = 0.0 if level else median_slope((bottoms[:, 0], bottoms[:, 1]), (tops[:, 0], tops[:, 1]))
+    base, corpus = (float(np.median(part[:, 1] - slope * part[:, 0])) for part in (bottoms, tops))
+    for _ in range(ROUNDS):
+        bottoms, tops = _near(bottoms, slope, base), _near(tops, slope, corpus)
         if not level:
             # each set about its own middle, so that one slope is left
             x = np.concatenate([part[:, 0] - part[:, 0].mean() for part in (bottoms, tops)])

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from gatewise.data.ink.files import read_content
 from gatewise.data.ink.ink import Ink
 from gatewise.data.ink.inkml import parse_inkml
 from gatewise.data.ink.json_strokes import parse_json
 from gatewise.data.ink.unipen import parse_unipen
 from gatewise.data.ink.whiteboard import ROOT, parse_whiteboard
-from gatewise.data.ink.xml import local_name, parse_xml, read_content
+from gatewise.data.ink.xml import local_name, parse_xml
 from gatewise.errors import DataError
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from gatewise.data.ink.files import read_content
 from gatewise.data.ink.ink import Ink
-from gatewise.data.ink.xml import read_content
 from gatewise.errors import DataError
 
 COORDINATES = ("X", "Y", "T", "P", "Z", "B", "RHO", "THETA", "PHI")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from gatewise.data.ink.files import read_content
 from gatewise.data.ink.ink import Ink
-from gatewise.data.ink.xml import local_name, parse_xml, read_content
+from gatewise.data.ink.xml import local_name, parse_xml
 from gatewise.errors import DataError
 
 ROOT = "WhiteboardCaptureSession"
