@@ -55,6 +55,13 @@ def test_a_manifest_names_files_from_where_it_is(folder: Path) -> None:
         assert len(found) == 2
 
 
+def test_texts_may_be_in_another_column(folder: Path) -> None:
+    path = manifest(folder, "path,text,phones\none.png,hay,HH AY\n")
+    assert read_transcripts(path, SUFFIXES, column="phones").texts == ("HH AY",)
+    with pytest.raises(DataError, match='has no column "phone": did you mean "phones"'):
+        read_transcripts(path, SUFFIXES, column="phone")
+
+
 def test_strokes_stand_in_the_manifest(folder: Path) -> None:
     found = read_transcripts(manifest(folder, 'strokes,text\n"[[[0,0],[1,1]]]",a\n'), SUFFIXES)
     assert (found.sources, found.texts, found.names) == (("[[[0,0],[1,1]]]",), ("a",), ("row 1",))

@@ -192,7 +192,7 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     test = None
     if test_file is not None:
         # What is missing is known before the training.
-        test = read_transcripts(order.path(test_file), suffixes_of_all())
+        test = read_transcripts(order.path(test_file), suffixes_of_all(), column=own["text"] or "text")
         if own["inputs"] is None and find_kind(data) != find_kind(test):
             raise DataError(f'"{data}" holds {find_kind(data)}, "{test_file}" {find_kind(test)}: both need the same')
     if to.dry_run:

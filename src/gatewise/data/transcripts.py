@@ -40,7 +40,7 @@ class Transcripts:
 
 
 def read_transcripts(
-    source: str | os.PathLike[str], suffixes: Iterable[str], *, text: bool | None = True
+    source: str | os.PathLike[str], suffixes: Iterable[str], *, text: bool | None = True, column: str = TEXT
 ) -> Transcripts:
     """The recordings that a file or a folder tells of.
 
@@ -49,6 +49,7 @@ def read_transcripts(
             and `text`; or a folder of pairs, `x.png` and `x.txt`, at any depth; or one file with a `.txt` beside it.
         suffixes: of the files that are recordings.
         text: whether their texts are wanted: True, False, or None for those that are there, if all are.
+        column: of a manifest, that holds the texts.
 
     Raises:
         DataError: nothing there; a column missing; rows whose file is missing, all of them; recordings without text, or
@@ -59,15 +60,15 @@ def read_transcripts(
         return _read_folder(path, kinds, text)
     name = path.name.lower()
     if any(name.endswith(suffix) for suffix in READABLE):
-        return _read_manifest(path, text)
+        return _read_manifest(path, text, column)
     if not path.is_file():
         near = (entry.name for entry in path.parent.glob("*")) if path.parent.is_dir() else ()
         raise DataError(f'"{path}" is neither a file nor a folder: {nearest(path.name, near)}')
     return _pairs([path], path.parent, text)
 
 
-def _read_manifest(path: Path, text: bool | None) -> Transcripts:
-    table = read_table(path, (PATH, TEXT))
+def _read_manifest(path: Path, text: bool | None, column: str) -> Transcripts:
+    table = read_table(path, (PATH, column))
     columns = [name for name in (PATH, STROKES) if name in table.column_names]
     if len(columns) != 1:
         raise DataError(
@@ -77,10 +78,10 @@ def _read_manifest(path: Path, text: bool | None) -> Transcripts:
     given = _texts_of(table, columns[0])
     _refuse(path, [row for row, value in enumerate(given) if not value], f"no {columns[0]}", "fill in the rows")
     texts = None
-    if text is not False and (text or TEXT in table.column_names):
-        if TEXT not in table.column_names:
-            raise DataError(f'"{path}" has no column "{TEXT}": {nearest(TEXT, table.column_names)}')
-        texts = tuple(value or "" for value in _texts_of(table, TEXT))
+    if text is not False and (text or column in table.column_names):
+        if column not in table.column_names:
+            raise DataError(f'"{path}" has no column "{column}": {nearest(column, table.column_names)}')
+        texts = tuple(value or "" for value in _texts_of(table, column))
         empty = [row for row, value in enumerate(texts) if not value.strip()]
         _refuse(path, empty, "an empty text", "write what the recording says, or leave the row out")
     if columns[0] == STROKES:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gatewise.data import Ragged
 from gatewise.data.text import Vocabulary
-from gatewise.data.transcripts import LISTED, Transcripts, read_transcripts
+from gatewise.data.transcripts import LISTED, TEXT, Transcripts, read_transcripts
 from gatewise.errors import DataError
 from gatewise.tasks.transcription.examples import Examples
 from gatewise.tasks.transcription.frontends import FrontEnd, InkInputs, is_path, kind_of, suffixes_of_all
@@ -35,7 +35,7 @@ def find_kind(X: Any) -> str:
     return kinds[0]
 
 
-def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) -> Examples:
+def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True, column: str | None = None) -> Examples:
     """Recordings as frames, with what they say.
 
     Args:
@@ -44,6 +44,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
         y: one text a recording; None where X brings texts.
         front: how recordings become frames.
         text: whether texts are wanted: True, False, or None for those that are there.
+        column: of a manifest, that holds the texts; None takes "text".
 
     Raises:
         DataError: recordings that cannot be read; texts that are missing, empty or not as many as recordings.
@@ -51,7 +52,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True) 
     if isinstance(X, Examples):
         return X
     if is_path(X):
-        X = read_transcripts(X, front.suffixes, text=_wanted(text, y, front))
+        X = read_transcripts(X, front.suffixes, text=_wanted(text, y, front), column=column or TEXT)
     names: Sequence[str]
     if isinstance(X, Transcripts):
         sources, texts, names = X.sources, X.texts, X.names

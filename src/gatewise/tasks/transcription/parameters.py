@@ -6,7 +6,7 @@ import numpy as np
 
 from gatewise.data.text.vocabulary import UNITS
 from gatewise.errors import ConfigurationError, nearest
-from gatewise.tasks.arguments import is_count, is_number
+from gatewise.tasks.arguments import check_column, is_count, is_number
 from gatewise.tasks.device import check_device, check_seed
 from gatewise.tasks.transcription.backbones import SUBSAMPLINGS, backbone
 from gatewise.tasks.transcription.frontends import INPUTS
@@ -46,6 +46,7 @@ def check_parameters(model: "Transcriber", *, device: bool = True) -> None:
             raise ConfigurationError(f"{name} is {value!r}, expected a number of at least 0")
     if not isinstance(model.progress, (bool, np.bool_)):
         raise ConfigurationError(f"progress is {model.progress!r}, expected True or False")
+    check_column("text", model.text, optional=True)
     if model.subsampling is not None and model.subsampling not in SUBSAMPLINGS:
         known = ", ".join(map(str, sorted(SUBSAMPLINGS)))
         raise ConfigurationError(f"subsampling is {model.subsampling!r}, expected one of {known} or None")

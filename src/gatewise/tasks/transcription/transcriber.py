@@ -53,6 +53,7 @@ class Transcriber(BaseEstimator):
         dropout: probability, in training, between layers and before the symbols.
         inputs: what recordings are, if the names of their files do not say it: "frames", "image", "ink" or "audio".
         height: of line images, to which they are brought, in pixels.
+        text: a manifest's column of texts; None takes "text".
         unit: what is written: "characters"; "tokens", which white space parts, such as phones; or "pieces" of words.
         pieces: how many pieces of words there are, with `unit="pieces"`.
         augmentation: how far training sequences are varied at random: images are slanted, stretched and bent, other
@@ -112,6 +113,7 @@ class Transcriber(BaseEstimator):
         dropout: float = 0.0,
         inputs: Inputs | None = None,
         height: int = 32,
+        text: str | None = None,
         unit: Unit = "characters",
         pieces: int | None = None,
         augmentation: float = 1.0,
@@ -138,6 +140,7 @@ class Transcriber(BaseEstimator):
         self.dropout = dropout
         self.inputs = inputs
         self.height = height
+        self.text = text
         self.unit: Unit = unit
         self.pieces = pieces
         self.augmentation = augmentation
@@ -256,7 +259,7 @@ class Transcriber(BaseEstimator):
         """
         check_is_fitted(self)
         check_structure(self, self.structure_)
-        found = read_examples(X, y, self.front_end_, text=text)
+        found = read_examples(X, y, self.front_end_, text=text, column=self.text)
         if found.frames.n_channels != self.n_features_in_:
             raise DataError(
                 f"frames have {found.frames.n_channels} features, those of training {self.n_features_in_}: "
