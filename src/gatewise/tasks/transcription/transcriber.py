@@ -10,25 +10,25 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from gatewise.errors import ConfigurationError, DataError, TrainingError
-from gatewise.tasks.ctc import BeamDecoder, align, greedy
+from gatewise.errors import DataError
+from gatewise.tasks.ctc import BeamDecoder, greedy
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, check_lengths
+from gatewise.tasks.transcription.fitting import start_from, train_network
 from gatewise.tasks.transcription.frontends import AudioInputs, Inputs
 from gatewise.tasks.transcription.inputs import encode_all, read_examples
 from gatewise.tasks.transcription.metrics import Calibration, calibration, confusions, parts, transcription_metrics
 from gatewise.tasks.transcription.network import TranscriberNetwork
-from gatewise.tasks.transcription.objective import TranscribeObjective, run_network
-from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters, training_options
+from gatewise.tasks.transcription.objective import run_network
+from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters
 from gatewise.tasks.transcription.storage import TASK, load_transcriber, make_network, save_transcriber
 from gatewise.tasks.transcription.streaming import TranscriberStream
 from gatewise.tasks.transcription.training_set import TrainingSet
-from gatewise.tasks.transcription.transcription import Decoder, Symbol, Transcription, transcribe
-from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of, train
+from gatewise.tasks.transcription.transcription import Decoder, Symbol, Transcription, aligned, transcribe
+from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of
 
 Unit = Literal["characters", "tokens", "pieces"]
 
@@ -195,9 +195,6 @@ class Transcriber(BaseEstimator):
         ):
             network, result, said = self._train(data, start, journal)
         self._take(data)
-        notes = [*data.notes, *said]
-        if result.stopped == "max_minutes":
-            notes.append(f"max_minutes ended the training in epoch {len(result.history)}.")
         self.network_ = network
         self.n_features_in_ = data.examples.frames.n_channels
         self.trained_on_ = len(data.training)
@@ -206,7 +203,7 @@ class Transcriber(BaseEstimator):
         best = result.history[result.best_epoch - 1]
         names = ("error_rate", "ctc_loss")
         self.validation_ = {name: best[name] for name in names} if len(data.validation) else {}
-        self.notes_: tuple[str, ...] = tuple(notes)
+        self.notes_: tuple[str, ...] = (*data.notes, *said)
         self.interrupted_ = result.stopped == "interrupted"
         self.structure_ = structure(self, STRUCTURE)
         return self
@@ -231,23 +228,8 @@ class Transcriber(BaseEstimator):
         draft._take(data)
         network = make_network(draft)
         if start is not None:
-            _start_from(network, start, draft)
-        objective = TranscribeObjective(
-            network.to(self.device),
-            data.examples,
-            data.targets,
-            training=data.training,
-            validation=data.validation,
-            augmentation=Augmentation(data.front.kind == "image", float(self.augmentation)),
-            blank_penalty=float(self.blank_penalty),
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            seed=self.seed,
-        )
-        result = train(objective, training_options(self), journal=journal, progress=self.progress, name="network")
-        if result.best_epoch == 0:
-            raise TrainingError("Training was interrupted before its first step: there is no model to keep.")
-        return network, result, objective.said
+            start_from(network, start, draft)
+        return train_network(network.to(self.device), data, draft, journal)
 
     # ------------------------------------------------------------------ prediction
     def examples(self, X: Any, y: Any = None, *, text: bool | None = None) -> Examples:
@@ -356,19 +338,10 @@ class Transcriber(BaseEstimator):
         examples = self.examples(X, y, text=True)
         targets = encode_all(examples, self.vocabulary_)
         check_lengths(examples, targets, self.subsampling_, "correct their texts")
-        k = self.subsampling_
-        found = []
         with cpu_threads(self.threads):
-            for row, labels in zip(run_network(self.network_, examples), targets, strict=True):
-                best, shares = align(row, [labels])[0], row.softmax(1).numpy()
-                spans = zip(labels, best.starts, best.ends, strict=True)
-                found.append(
-                    tuple(
-                        Symbol(self.vocabulary_.symbols[n], k * a, k * b, float(shares[a:b, n].mean()))
-                        for n, a, b in spans
-                    )
-                )
-        return found
+            rows = run_network(self.network_, examples)
+            pairs = zip(rows, targets, strict=True)
+            return [aligned(row, labels, self.vocabulary_, self.subsampling_) for row, labels in pairs]
 
     def stream(self) -> TranscriberStream:
         """A reader of one recording whose frames come bit by bit; it finds what `predict` finds.
@@ -422,21 +395,3 @@ def _start(source: "str | os.PathLike[str] | Transcriber") -> Transcriber:
     model = source if isinstance(source, Transcriber) else Transcriber.load(source)
     check_is_fitted(model)
     return model
-
-
-def _start_from(network: TranscriberNetwork, old: Transcriber, new: Transcriber) -> None:
-    """Give a new network the weights of an old one."""
-    if old.vocabulary_ != new.vocabulary_:
-        raise ConfigurationError(
-            f"the model to start from writes {' '.join(old.vocabulary_.symbols[1:41])}; these texts have "
-            f"{' '.join(new.vocabulary_.symbols[1:41])}: both need the same symbols"
-        )
-    given, wanted = old.network_.state_dict(), network.state_dict()
-    same = given.keys() == wanted.keys() and all(given[name].shape == wanted[name].shape for name in wanted)
-    if not same or (old.backbone_, old.subsampling_) != (new.backbone_, new.subsampling_):
-        raise ConfigurationError(
-            f'the model to start from is a "{old.backbone_}" of other sizes than this "{new.backbone_}": give '
-            "backbone, hidden_size, num_layers, subsampling and look_ahead as it was trained with, and recordings like "
-            "its own"
-        )
-    network.load_state_dict(given)
