@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from gatewise.checksum import json_sha256
 from gatewise.errors import ConfigurationError, DataError, GatewiseError, ModelFolderError, TrainingError
 from gatewise.tasks import Transcriber, load
 from gatewise.tasks.ctc import BeamDecoder
+from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.objective import TranscribeObjective
+from gatewise.tasks.transcription.storage import make_network
+from gatewise.tasks.transcription.training_set import TrainingSet
 
 X, Y = recordings(64)
 X_TEST, Y_TEST = recordings(24, seed=1)
@@ -208,6 +212,52 @@ def test_the_plateau_is_said() -> None:
     with pytest.warns(UserWarning, match="all-blank plateau"):
         model = Transcriber(**options).fit(X, Y, init_from=blank)
     assert any("all-blank plateau" in note for note in model.notes_)
+
+
+def test_blanks_cost_less_and_less_in_the_first_steps() -> None:
+    data = TrainingSet.read(Transcriber(**SMALL), X, Y)
+    draft = Transcriber(**SMALL)
+    draft._take(data)
+    objective = TranscribeObjective(
+        make_network(draft), data.examples, data.targets, training=data.training, validation=data.validation,
+        augmentation=Augmentation(False, 0.0), blank_penalty=2.0, max_epochs=8, batch_size=8, seed=0,
+    )  # fmt: skip
+    penalties = [batch.blank_penalty for epoch in (1, 2, 3) for batch in objective.batches(epoch)]
+    # Of 8 epochs of 8 batches the first quarter.
+    assert penalties == pytest.approx([2 * (1 - k / 16) for k in range(16)] + [0] * 8)
+    batch = next(objective.batches(1))
+    dear, cheap = objective.loss(batch), objective.loss(replace(batch, blank_penalty=0.0))
+    assert dear > cheap + 0.1
+
+
+def test_epochs_are_new_orders_of_the_training_part() -> None:
+    data = TrainingSet.read(Transcriber(**SMALL), X, Y)
+    draft = Transcriber(**SMALL)
+    draft._take(data)
+    objective = TranscribeObjective(
+        make_network(draft), data.examples, data.targets, training=data.training, validation=data.validation,
+        augmentation=Augmentation(False, 1.0), blank_penalty=0.0, max_epochs=8, batch_size=8, seed=0,
+    )  # fmt: skip
+    first, again, second = ([list(b.indices) for b in objective.batches(epoch)] for epoch in (1, 1, 2))
+    assert first == again != second
+    for batches in (first, second):
+        assert sorted(i for batch in batches for i in batch) == data.training.tolist()
+    assert not set(data.training) & set(data.validation)
+    assert len(data.validation) == 6
+
+
+def test_a_time_limit_is_told_of() -> None:
+    model = Transcriber(**{**SMALL, "max_minutes": 1e-6}).fit(X, Y)
+    assert model.notes_[-1] == "max_minutes ended the training in epoch 1."
+
+
+def test_pieces_of_words_are_written() -> None:
+    options = {**SMALL, "unit": "pieces", "pieces": 9, "max_epochs": 25}
+    model = Transcriber(**options).fit(X, Y)
+    assert max(map(len, model.vocabulary_.symbols)) > 1
+    assert model.evaluate(X_TEST, Y_TEST)["cer"] == pytest.approx(jiwer.cer(Y_TEST, model.predict(X_TEST)))
+    names, _ = model.confusion(X_TEST, Y_TEST)
+    assert set(names) <= {"a", "b", "c", ""}
 
 
 # ---------------------------------------------------------------------- what cannot be used

@@ -31,7 +31,8 @@ def find_kind(X: Any) -> str:
     sources: Sequence[Any] = X.sources if isinstance(X, Transcripts) else list(X)
     kinds = sorted({kind_of(source) for source in sources})
     if len(kinds) != 1:
-        raise DataError(f"expected recordings of one kind, got {' and '.join(kinds) or 'none'}")
+        found = " and ".join(kinds) or "none"
+        raise DataError(f"expected recordings of one kind, got {found}; inputs (--inputs) says which are meant")
     return kinds[0]
 
 
