@@ -204,10 +204,20 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     if not _trained(transcriber):
         return _nothing_trained()
     held_out = None if test is None else transcriber.evaluate(test)
-    report = transcription_report(transcriber, data if test is None else test)
+    # Without a test some recordings are shown, but not scored: the model has seen them.
+    report = transcription_report(transcriber, _some(transcriber, data) if test is None else test)
     code = Outcome(run, to, seconds).finish(transcriber, report, held_out, f"the test data {test_file}")
     run.done()
     return code
+
+
+def _some(transcriber: "Transcriber", data: Path) -> Any:
+    from gatewise.data import read_transcripts
+    from gatewise.reports.transcription import SHOWN
+
+    return transcriber.examples(
+        read_transcripts(data, transcriber.front_end_.suffixes, text=False).first(SHOWN), text=False
+    )
 
 
 def _start(order: Order) -> Path | None:

@@ -42,9 +42,9 @@ def transcribe(transcriber: "Transcriber", model: Path, given: Sequence[Path], o
 
 def evaluate_transcriber(transcriber: "Transcriber", data: Path, as_json: bool) -> dict[str, Any]:
     """Its metrics on recordings with their texts; with what was taken for what, and how confidences are calibrated."""
-    examples = transcriber.examples(data, text=True)
-    metrics = transcriber.evaluate(examples)
-    names, counts = transcriber.confusion(examples)
+    compared = transcriber.compare(data)
+    metrics = compared.metrics()
+    names, counts = compared.confusion()
     pairs = sorted(
         (
             (int(counts[i, j]), a, b)
@@ -58,7 +58,7 @@ def evaluate_transcriber(transcriber: "Transcriber", data: Path, as_json: bool) 
         if pairs:
             print_note("most frequent errors: " + "; ".join(_error(*pair) for pair in pairs[:CONFUSIONS]))
         return metrics
-    found = transcriber.calibration(examples)
+    found = compared.calibration()
     return {
         **metrics,
         "confusions": [{"said": a, "read": b, "count": count} for count, a, b in pairs],

@@ -33,6 +33,11 @@ class Transcripts:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def first(self, count: int) -> "Transcripts":
+        """The first `count` of them."""
+        texts = None if self.texts is None else self.texts[:count]
+        return Transcripts(self.sources[:count], texts, self.names[:count])
+
     @property
     def are_strokes(self) -> bool:
         """Whether sources are strokes instead of files."""

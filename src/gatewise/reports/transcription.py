@@ -9,7 +9,7 @@ from gatewise.reports.content import ConfusionMatrix, Report
 from gatewise.reports.history import loss_curves
 from gatewise.reports.reading import Reading, ReadSymbol
 from gatewise.reports.scores import metrics_table
-from gatewise.tasks.transcription import Transcriber, Transcription
+from gatewise.tasks.transcription import Comparison, Transcriber, Transcription
 from gatewise.tasks.transcription.examples import Examples
 
 SHOWN, CURVES = 8, 12  # recordings, and symbols of each whose curves are drawn
@@ -35,10 +35,13 @@ def transcription_report(transcriber: Transcriber, X: Any = None, y: Any = None)
         scores = {"per" if transcriber.unit == "tokens" else "cer": transcriber.validation_["error_rate"]}
     if X is not None:
         examples = transcriber.examples(X, y)
-        if examples.texts is not None:
-            scores, where = transcriber.evaluate(examples), f"{len(examples)} recordings given to this report"
-            confusion = _confusion(transcriber, examples)
-        readings = _readings(transcriber, examples)
+        if examples.texts is None:
+            readings = _readings(transcriber, examples, transcriber.transcribe(examples), None)
+        else:
+            compared = transcriber.compare(examples)
+            scores, where = compared.metrics(), f"{len(examples)} recordings given to this report"
+            confusion = _confusion(compared)
+            readings = _readings(transcriber, examples, compared.found, compared.right)
     return Report(
         title="Recordings read",
         task="transcribe",
@@ -63,28 +66,25 @@ def _facts(transcriber: Transcriber) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _confusion(transcriber: Transcriber, examples: Examples) -> ConfusionMatrix | None:
-    names, counts = transcriber.confusion(examples)
+def _confusion(compared: Comparison) -> ConfusionMatrix | None:
+    names, counts = compared.confusion()
     if len(names) > CLASSES:
         return None
     shown = [{"": "(none)", " ": "(space)"}.get(name, name) for name in names]
     return ConfusionMatrix(tuple(shown), tuple(map(tuple, counts.tolist())))
 
 
-def _readings(transcriber: Transcriber, examples: Examples) -> tuple[Reading, ...]:
-    """Those with errors first: of these there is something to be seen."""
-    short = np.flatnonzero(examples.frames.lengths <= LONGEST)
-    examples = examples.select(short)
-    if len(examples) == 0:
+def _readings(
+    transcriber: Transcriber, examples: Examples, found: Sequence[Transcription], right: np.ndarray | None
+) -> tuple[Reading, ...]:
+    """Some recordings, of which half have errors where there are so many: of these there is something to be seen."""
+    short: list[int] = np.flatnonzero(examples.frames.lengths <= LONGEST).tolist()
+    wrong = [] if right is None else [k for k in short if not right[k]]
+    fine = [k for k in short if k not in set(wrong)]
+    half = max(SHOWN // 2, SHOWN - len(fine))
+    chosen = sorted([*wrong[:half], *fine[: SHOWN - min(len(wrong), half)]])
+    if not chosen:
         return ()
-    found = transcriber.transcribe(examples)
-    texts = [None] * len(found) if examples.texts is None else list(examples.texts)
-    wrong = [
-        k for k, text in enumerate(texts) if text is not None and found[k].text != transcriber.vocabulary_.form(text)
-    ]
-    right = [k for k in range(len(found)) if k not in set(wrong)]
-    half = max(SHOWN // 2, SHOWN - len(right))
-    chosen = sorted([*wrong[:half], *right[: SHOWN - min(len(wrong), half)]])
     kept = examples.select(np.array(chosen))
     posteriors = transcriber.posteriors(kept)
     return tuple(_reading(transcriber, kept, place, found[k], posteriors[place]) for place, k in enumerate(chosen))

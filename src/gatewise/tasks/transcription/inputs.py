@@ -16,6 +16,8 @@ from gatewise.tasks.transcription.frontends import FrontEnd, InkInputs, is_path,
 if TYPE_CHECKING:
     from gatewise.data.ink import Ink
 
+MISSING = "the texts are missing: give y, one text a recording, or a manifest with a column of them"
+
 
 def find_kind(X: Any) -> str:
     """The kind of front end that recordings take.
@@ -51,6 +53,8 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True, 
         DataError: recordings that cannot be read; texts that are missing, empty or not as many as recordings.
     """
     if isinstance(X, Examples):
+        if text and X.texts is None:
+            raise DataError(MISSING)
         return X
     if is_path(X):
         X = read_transcripts(X, front.suffixes, text=_wanted(text, y, front), column=column or TEXT)
@@ -69,7 +73,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True, 
         sources = [front.ink(source, name) for source, name in zip(sources, names, strict=True)]
         texts = _texts_of(sources, names, text)
     if text and texts is None:
-        raise DataError("the texts are missing: give y, one text a recording, or a manifest with a column of them")
+        raise DataError(MISSING)
     if len(sources) == 0:
         raise DataError("got no recordings: at least one is needed")
     if texts is not None:

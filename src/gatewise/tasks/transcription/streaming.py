@@ -54,7 +54,7 @@ class TranscriberStream:
         self.frames = self.steps = 0
         self._finished = False
         self._sound = None if self._features is None else self._features.stream()
-        self._waiting = torch.zeros(0, len(self._network.mean))
+        self._waiting = torch.zeros(0, len(self._network.mean), device=self._network.mean.device)
         self._logits: list[Tensor] = []
         self._lstm.reset()
         self._found: GreedyStream | BeamStream = (
@@ -79,7 +79,9 @@ class TranscriberStream:
             raise DataError(f"frame {self.frames + int(np.argwhere(~np.isfinite(found))[0, 0])} is not finite")
         self.frames += len(found)
         with torch.no_grad():
-            self._waiting = torch.cat([self._waiting, self._network.standardised(torch.from_numpy(found))])
+            self._waiting = torch.cat(
+                [self._waiting, self._network.standardised(torch.from_numpy(found).to(self._waiting.device))]
+            )
         self._take((len(self._waiting) - self._front.look_ahead) // self._front.subsampling)
         return self.text
 
@@ -111,7 +113,7 @@ class TranscriberStream:
             self._finished = True
             left = -(-len(self._waiting) // self._front.subsampling)
             missing = left * self._front.subsampling + self._front.look_ahead - len(self._waiting)
-            self._waiting = torch.cat([self._waiting, torch.zeros(missing, self._waiting.shape[1])])
+            self._waiting = torch.cat([self._waiting, self._waiting.new_zeros(missing, self._waiting.shape[1])])
             self._take(left)
         best = self._found.best()
         hypothesis = best[0] if isinstance(best, list) else best
@@ -137,7 +139,7 @@ class TranscriberStream:
         with torch.no_grad():
             windows = self._waiting[: steps * k + self._front.look_ahead].unfold(0, k + self._front.look_ahead, k)
             outputs = self._lstm.feed(windows.transpose(1, 2).reshape(steps, 1, -1))
-            logits = self._network.linear(outputs).squeeze(1)
+            logits = self._network.linear(outputs).squeeze(1).cpu()
         self._waiting = self._waiting[steps * k :]
         self._logits.append(logits)
         self._found.feed(logits)

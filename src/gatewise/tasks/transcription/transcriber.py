@@ -16,11 +16,11 @@ from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
+from gatewise.tasks.transcription.comparison import Comparison
 from gatewise.tasks.transcription.examples import Examples, check_lengths
 from gatewise.tasks.transcription.fitting import start_from, train_network
 from gatewise.tasks.transcription.frontends import AudioInputs, Inputs
 from gatewise.tasks.transcription.inputs import encode_all, read_examples
-from gatewise.tasks.transcription.metrics import Calibration, calibration, confusions, parts, transcription_metrics
 from gatewise.tasks.transcription.network import TranscriberNetwork
 from gatewise.tasks.transcription.objective import run_network
 from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters
@@ -295,38 +295,24 @@ class Transcriber(BaseEstimator):
         Raises:
             DataError: X does not fit the model; texts are missing, empty, or have symbols that training's did not.
         """
-        examples = self.examples(X, y, text=True)
-        encode_all(examples, self.vocabulary_)
-        assert examples.texts is not None
-        found = self.transcribe(examples)
-        confidences = np.array([one.confidence for one in found])
-        return transcription_metrics(examples.texts, [one.text for one in found], confidences, self.vocabulary_)
+        return self.compare(X, y).metrics()
 
-    def calibration(self, X: Any, y: Any = None) -> Calibration:
-        """Confidences beside how often texts are right, in bins. Raises as `evaluate`."""
-        examples = self.examples(X, y, text=True)
-        found = self.transcribe(examples)
-        said = [self.vocabulary_.form(text) for text in examples.texts or ()]
-        right = [one.text == text for one, text in zip(found, said, strict=True)]
-        return calibration(np.array([one.confidence for one in found]), np.array(right))
+    def compare(self, X: Any, y: Any = None) -> Comparison:
+        """What is read beside what is said: metrics, confusions, and the calibration of confidences.
 
-    def confusion(self, X: Any, y: Any = None) -> tuple[list[str], np.ndarray]:
-        """K symbols that occur with "" (nothing) behind them, and how often each was read as which, int64 `[K+1, K+1]`.
-
-        Rows are what is said, columns what was read: the last row counts insertions, the last column deletions. Raises
-        as `evaluate`.
+        Raises as `evaluate`.
         """
         examples = self.examples(X, y, text=True)
         encode_all(examples, self.vocabulary_)
         assert examples.texts is not None
-        read = self.predict(examples)
-        pairs = confusions(*([parts(text, self.vocabulary_) for text in texts] for texts in (examples.texts, read)))
-        names = [*sorted({name for pair in pairs for name in pair if name}), ""]
-        places = {name: place for place, name in enumerate(names)}
-        counts = np.zeros((len(names), len(names)), np.int64)
-        for (reference, hypothesis), count in pairs.items():
-            counts[places[reference], places[hypothesis]] = count
-        return names, counts
+        return Comparison(examples.texts, tuple(self.transcribe(examples)), self.vocabulary_)
+
+    def confusion(self, X: Any, y: Any = None) -> tuple[list[str], np.ndarray]:
+        """K symbols that occur with "" (nothing) behind them, and how often each was read as which.
+
+        int64 `[K+1, K+1]`, true rows by read columns. Raises as `evaluate`.
+        """
+        return self.compare(X, y).confusion()
 
     def align(self, X: Any, y: Any = None) -> list[tuple[Symbol, ...]]:
         """Where in each recording the symbols of its known text are (forced alignment).
