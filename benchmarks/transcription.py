@@ -1,11 +1,14 @@
 """Readers of unsegmented digits, trained for some minutes on one thread: JSON lines, and the medians over seeds.
 
     OMP_NUM_THREADS=1 python -m benchmarks.transcription [--seeds 5] [--minutes 5] [--readers conv-blstm blstm]
+    OMP_NUM_THREADS=1 python -m benchmarks.transcription --set pens --readers blstm
 
 Lines of 3 to 8 real handwritten digits (`benchmarks/data/digit_lines.py`): 20,000 lines of training digits, of which
 the transcriber holds out 1,000 to choose its best epoch; tested on 1,000 lines of digits that no training line has. The
 rivals "plain blstm" and "plain conv" are what one writes by hand: a column a step, `torch.nn.LSTM` (2 bidirectional
 layers of 128; behind two convolutions one) and `torch.nn.CTCLoss`, Adam at 1e-3, batches of 32, no variation.
+
+"pens" are strings of digits as a pen wrote them (`benchmarks/data/pen_strings.py`), likewise.
 
 With `--clock processor` (the default) minutes are those of the processor's time that the process uses, so that a
 machine that has other things to do as well gives the same numbers.
@@ -14,7 +17,7 @@ machine that has other things to do as well gives the same numbers.
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,6 +29,7 @@ import torch
 from torch import nn
 
 from benchmarks.data.digit_lines import Line, held_out_lines, training_lines
+from benchmarks.data.pen_strings import held_out_strings, training_strings
 from benchmarks.runner import emit, machine
 from gatewise import Transcriber
 from gatewise.tasks import journal
@@ -40,18 +44,29 @@ def columns(lines: list[Line]) -> list[np.ndarray]:
     return [line.image.T.copy() for line in lines]
 
 
-def ours(backbone: str, train: list[Line], test: list[Line], seed: int, minutes: float, clock: str) -> dict[str, Any]:
+def recordings(lines: list[Any]) -> list[Any]:
+    """What a transcriber is given: images, black on white, or ink."""
+    return [255 - np.rint(255 * line.image).astype(np.uint8) if isinstance(line, Line) else line.ink for line in lines]
+
+
+def ours(backbone: str, train: list[Any], test: list[Any], seed: int, minutes: float, clock: str) -> dict[str, Any]:
     """A transcriber with its defaults."""
     model = Transcriber(
-        backbone, inputs="image", max_minutes=minutes, max_epochs=1000, patience=None, threads=1, seed=seed
+        backbone,
+        inputs="image" if isinstance(train[0], Line) else "ink",
+        max_minutes=minutes,
+        max_epochs=1000,
+        patience=None,
+        threads=1,
+        seed=seed,
     )
-    images = [255 - np.rint(255 * line.image).astype(np.uint8) for line in train]
     with mock.patch.object(journal, "Journal", partial(Journal, clock=CLOCKS[clock])):
-        model.fit(images, [line.text for line in train])
-    read = model.transcribe([255 - np.rint(255 * line.image).astype(np.uint8) for line in test])
-    scores = model.evaluate([255 - np.rint(255 * line.image).astype(np.uint8) for line in test], texts(test))
-    assert scores["cer"] == character_error_rate(texts(test), [found.text for found in read])
-    return {**scores, "epochs": len(model.history_[0]["epochs"]), "validation": model.validation_["error_rate"]}
+        model.fit(recordings(train), texts(train))
+    return {
+        **model.evaluate(recordings(test), texts(test)),
+        "epochs": len(model.history_[0]["epochs"]),
+        "validation": model.validation_["error_rate"],
+    }
 
 
 class Plain(nn.Module):
@@ -104,7 +119,7 @@ def plain(
     return {"cer": character_error_rate(texts(test), read), "text_error": wrong, "steps": steps}
 
 
-def texts(lines: list[Line]) -> list[str]:
+def texts(lines: list[Any]) -> list[str]:
     return [line.text for line in lines]
 
 
@@ -115,6 +130,12 @@ READERS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
+SETS: dict[str, tuple[Callable[[int], Iterator[Any]], Callable[[int], list[Any]]]] = {
+    "lines": (training_lines, held_out_lines),
+    "pens": (training_strings, held_out_strings),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
@@ -122,16 +143,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--lines", type=int, default=20_000, help="to train with")
     parser.add_argument("--test", type=int, default=1_000, help="lines to test on")
+    parser.add_argument("--set", choices=SETS, default="lines")
     parser.add_argument("--readers", nargs="+", choices=READERS, default=["conv-blstm", "blstm"])
     parser.add_argument("--clock", choices=CLOCKS, default="processor")
     parser.add_argument("--out", type=Path, help="append the lines to this file as well")
     options = parser.parse_args()
-    test = held_out_lines(options.test)
-    emit({**machine(1), "minutes": options.minutes, "clock": options.clock, "lines": options.lines}, options.out)
+    training, held_out = SETS[options.set]
+    test = held_out(options.test)
+    emit(
+        {**machine(1), "set": options.set, "minutes": options.minutes, "clock": options.clock, "lines": options.lines},
+        options.out,
+    )
     for name in options.readers:
         rates = []
         for seed in range(options.first_seed, options.first_seed + options.seeds):
-            train = list(islice(training_lines(seed), options.lines))
+            train = list(islice(training(seed), options.lines))
             found = READERS[name](train, test, seed, options.minutes, options.clock)
             rates.append(found["cer"])
             emit({"reader": name, "seed": seed, **found}, options.out)

@@ -65,7 +65,7 @@ class Transcriber(BaseEstimator):
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
         max_epochs: passes over the training part at most.
-        max_minutes: wall-clock minutes for the whole fit; None for no limit.
+        max_minutes: wall-clock minutes of training, once recordings are read; None for no limit.
         patience: epochs without a lower validation error rate after which training stops; None for never.
         validation: the share of sequences, of 1,000 at most, that is held out to choose the best epoch; 0 for none.
         beam: how many prefixes the search keeps in prediction; 1 is the best path.
