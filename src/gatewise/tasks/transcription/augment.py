@@ -5,9 +5,12 @@ Legend: T frames, B batch, X features of a frame.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from gatewise.data.audio import SpecAugment
 
 # At strength 1. Of an image's size the logarithm, of its slant columns a row, of its place rows, of its ink's density
 # the logarithm of an exponent; of what is drawn anew along the line every `PIECE` columns, in pixels.
@@ -32,7 +35,13 @@ class Augmentation:
     strength: float
 
     def apply(
-        self, frames: Tensor, lengths: Tensor, least: Tensor, scale: Tensor, generator: torch.Generator
+        self,
+        frames: Tensor,
+        lengths: Tensor,
+        least: Tensor,
+        mean: Tensor,
+        scale: Tensor,
+        generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """A changed copy.
 
@@ -40,7 +49,8 @@ class Augmentation:
             frames: `[T, B, X]`, 0 beyond each sequence's end.
             lengths: `[B]`.
             least: how many frames each sequence has to keep, at most its length `[B]`.
-            scale: the deviation of each feature `[X]`.
+            mean: of each feature `[X]`, by which parts that are blotted out are replaced.
+            scale: its deviation `[X]`.
             generator: of everything random.
 
         Returns:
@@ -50,7 +60,7 @@ class Augmentation:
             return frames, lengths
         if self.image:
             return self._rewritten(frames, lengths, least, generator)
-        return self._blotted(frames, lengths, scale, generator), lengths
+        return self._blotted(frames, lengths, mean, scale, generator), lengths
 
     def _rewritten(
         self, frames: Tensor, lengths: Tensor, least: Tensor, generator: torch.Generator
@@ -79,21 +89,21 @@ class Augmentation:
         found = found.clamp(0, 1) ** torch.exp(s * DENSITY * normal(1, batch, 1))
         return found * (torch.arange(widest)[:, None] < new).unsqueeze(-1), new
 
-    def _blotted(self, frames: Tensor, lengths: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
-        steps, batch, features = frames.shape
-        s = self.strength
-
-        def shares(*shape: int) -> Tensor:
-            return torch.rand(*shape, generator=generator)
-
-        found = frames + s * NOISE * scale * torch.randn(frames.shape, generator=generator)
-        means = frames.sum(0) / lengths[:, None]
-        time, feature = torch.arange(steps)[:, None], torch.arange(features)
-        for _ in range(2):
-            width = lengths * STRETCH * s * shares(batch)
-            start = (lengths - width) * shares(batch)
-            found = torch.where(((time >= start) & (time < start + width)).unsqueeze(-1), means, found)
-        band = features * min(BAND * s, 1.0) * shares(batch, 1)
-        first = (features - band) * shares(batch, 1)
-        found = torch.where((feature >= first) & (feature < first + band - 0.5), means, found)
-        return found * (time < lengths).unsqueeze(-1)
+    def _blotted(
+        self, frames: Tensor, lengths: Tensor, mean: Tensor, scale: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        strength, features = self.strength, frames.shape[2]
+        hide = SpecAugment(
+            feature_masks=1,
+            widest=min(round(BAND * strength * features), features),
+            frame_masks=2,
+            longest=len(frames),
+            share=min(STRETCH * strength, 1.0),
+        )
+        random = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        noise = strength * NOISE * torch.randn(frames.shape, generator=generator)
+        noisy = ((frames - mean) / scale + noise).numpy()
+        found = torch.zeros_like(frames)
+        for b, length in enumerate(lengths.tolist()):
+            found[:length, b] = torch.from_numpy(hide(noisy[:length, b], random)) * scale + mean
+        return found

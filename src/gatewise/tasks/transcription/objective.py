@@ -96,12 +96,13 @@ class TranscribeObjective:
         rng = np.random.default_rng([self._seed, epoch])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         lengths = self._examples.frames.lengths[self._training]
+        mean, scale = self.module.mean.cpu(), self.module.scale.cpu()
         before = (epoch - 1) * self.batches_per_epoch
         for step, places in enumerate(shuffled_batches(lengths, self._batch_size, POOL, rng), before):
             indices = self._training[places]
             frames, sizes = self._examples.pad(indices)
             least = torch.from_numpy(np.minimum(self._least[indices], sizes.numpy()))
-            frames, sizes = self._augmentation.apply(frames, sizes, least, self.module.scale.cpu(), generator)
+            frames, sizes = self._augmentation.apply(frames, sizes, least, mean, scale, generator)
             penalty = self._blank_penalty * max(0.0, 1 - step / self._penalised)
             targets = [self._targets[i] for i in indices]
             yield TranscribeBatch(frames.to(self._device), sizes, targets, indices, penalty)
