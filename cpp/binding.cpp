@@ -81,7 +81,8 @@ class Pool {
     };
     std::mutex mutex;
     std::vector<Piece> pieces;
-    static constexpr size_t MOST_PIECES = 8, MOST_BYTES = size_t(1) << 28;
+    size_t bytes = 0;  // of all pieces
+    static constexpr size_t MOST_PIECES = 8, MOST_BYTES = size_t(1) << 29;
 
    public:
     class Lease {
@@ -116,12 +117,14 @@ class Pool {
     Piece take(size_t size) {
         {
             std::lock_guard<std::mutex> guard(mutex);
+            size_t best = pieces.size();
             for (size_t k = 0; k < pieces.size(); k++)
-                if (pieces[k].size >= size) {
-                    Piece piece = pieces[k];
-                    pieces.erase(pieces.begin() + std::ptrdiff_t(k));
-                    return piece;
-                }
+                if (pieces[k].size >= size && (best == pieces.size() || pieces[k].size < pieces[best].size)) best = k;
+            if (best < pieces.size()) {
+                Piece piece = pieces[best];
+                remove(best);
+                return piece;
+            }
         }
         size = (size + 4095) / 4096 * 4096;
         void *data = std::aligned_alloc(64, size);
@@ -129,24 +132,46 @@ class Pool {
         return {data, size};
     }
 
+    void remove(size_t k) {
+        bytes -= pieces[k].size;
+        pieces.erase(pieces.begin() + std::ptrdiff_t(k));
+    }
+
+    // Keeps the piece; where that makes too many or too much, the smallest go.
     void give(Piece piece) {
+        if (piece.size > MOST_BYTES) return std::free(piece.data);
         std::lock_guard<std::mutex> guard(mutex);
-        if (piece.size <= MOST_BYTES) {
-            pieces.push_back(piece);
-            if (pieces.size() <= MOST_PIECES) return;
+        pieces.push_back(piece);
+        bytes += piece.size;
+        while (pieces.size() > MOST_PIECES || bytes > MOST_BYTES) {
             size_t smallest = 0;
             for (size_t k = 1; k < pieces.size(); k++)
                 if (pieces[k].size < pieces[smallest].size) smallest = k;
-            piece = pieces[smallest];
-            pieces.erase(pieces.begin() + std::ptrdiff_t(smallest));
+            std::free(pieces[smallest].data);
+            remove(smallest);
         }
-        std::free(piece.data);
     }
 };
 
+// For calls, and for tensors. Threads may still use them when the module goes, so they never go.
 Pool &pool() {
-    static Pool *everlasting = new Pool;  // threads may still use it when the module goes
+    static Pool *everlasting = new Pool;
     return *everlasting;
+}
+Pool &lent() {
+    static Pool *everlasting = new Pool;
+    return *everlasting;
+}
+
+// Memory for a tensor, which comes back when the tensor goes: what the system hands out and takes back with every call
+// costs a fault for each of its pages.
+template <typename S>
+nb::object lend(size_t size) {
+    auto lease = std::make_unique<Pool::Lease>(lent(), size * sizeof(S));
+    void *data = lease->data();
+    nb::capsule owner(lease.get(), [](void *p) noexcept { delete static_cast<Pool::Lease *>(p); });
+    lease.release();
+    return nb::cast(nb::ndarray<nb::pytorch, S, nb::ndim<1>>(data, {size}, owner));
 }
 
 // OpenMP's threads do not go along into a process that is forked, and it waits for them: there, one thread has to do.
@@ -154,9 +179,11 @@ bool forked = false;
 
 void mind_forks() {
 #if defined(__unix__) || defined(__APPLE__)
-    pthread_atfork([] { pool().guard().lock(); }, [] { pool().guard().unlock(); },
+    static const auto lock = [] { pool().guard().lock(), lent().guard().lock(); };
+    static const auto unlock = [] { lent().guard().unlock(), pool().guard().unlock(); };
+    pthread_atfork([] { lock(); }, [] { unlock(); },
                    [] {
-                       pool().guard().unlock();
+                       unlock();
                        forked = true;
                    });
 #endif
@@ -326,6 +353,9 @@ NB_MODULE(_core, m) {
             "How many pointwise programs have a function of their own, and how many there are.");
     m.def("run", &run, "plans"_a, "ports"_a, "backwards"_a, "steps"_a, "rows"_a, "lengths"_a, "threads"_a, "by_units"_a,
           "packed"_a = std::vector<const Packed *>());
+    m.def(
+        "lend", [](size_t size, bool is_double) { return is_double ? lend<double>(size) : lend<float>(size); }, "size"_a,
+        "is_double"_a, "A tensor of so many numbers, whose memory is used again when it goes.");
     bind_masks(m);
     bind_ctc(m, [] { return chosen().name; });
     bind_stream(m);

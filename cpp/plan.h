@@ -72,7 +72,7 @@ struct Row {
     const int64_t *arguments;
     int64_t n_arguments;
     const int64_t *outputs;
-    const int64_t *indices;  // of each output: which part of a joint normalisation
+    const int64_t *indices;  // of each output: which part of a joint normalisation; after the last, what it divides by
     int64_t n_outputs;
 };
 

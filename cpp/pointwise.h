@@ -89,9 +89,7 @@ bool execute(const Program &program, const Lines &lines, int64_t line, int64_t c
         S *d = registers + instruction.target * block;
         const S *a = registers + instruction.a * block, *b = registers + instruction.b * block,
                 *c = registers + instruction.c * block;
-        typedef decltype(V{} < V{}) M;
-        const V zero = V{}, one = splat(S(1));
-        auto pick = [](M condition, V yes, V no) { return (V)((condition & (M)yes) | (~condition & (M)no)); };
+        typedef Choices<S> C;
         switch (instruction.opcode) {
             case LOAD:
                 if (instruction.a < program.n_products)
@@ -115,26 +113,25 @@ bool execute(const Program &program, const Lines &lines, int64_t line, int64_t c
             case DIV: GW_EACH(x / y);
             case NEG: GW_EACH(-x);
             case ABS: GW_LANES(std::fabs(v));
-            case SIGN: GW_EACH(pick(x > zero, one, zero) - pick(x < zero, one, zero));
+            case SIGN: GW_EACH(C::sign(x));
             case SQUARE: GW_EACH(x * x);
             case SQRT: GW_LANES(std::sqrt(v));
             case EXP: GW_EACH(Functions<S>::exp(x));
-            case EXPM1: GW_LANES(std::expm1(v));
+            case EXPM1: GW_EACH(Functions<S>::expm1(x));
             case LOG: GW_LANES(std::log(v));
             case LOG1P: GW_LANES(std::log1p(v));
             case SIGMOID: GW_EACH(Functions<S>::sigmoid(x));
             case TANH: GW_EACH(Functions<S>::tanh(x));
-            case LOGSIGMOID: GW_LANES(-softplus_of<S>(-v));
-            case SOFTPLUS: GW_LANES(softplus_of<S>(v));
-            case RELU: GW_EACH(pick(x > zero, x, pick(x != x, x, zero)));
-            // As torch: a NaN on either side stays.
-            case MAXIMUM: GW_EACH(pick((x > y) | (x != x), x, y));
-            case MINIMUM: GW_EACH(pick((x < y) | (x != x), x, y));
-            case WHERE: GW_EACH(pick(x != zero, y, z));
-            case GE: GW_EACH(pick(x >= y, one, zero));
-            case GT: GW_EACH(pick(x > y, one, zero));
-            case LE: GW_EACH(pick(x <= y, one, zero));
-            case LT: GW_EACH(pick(x < y, one, zero));
+            case LOGSIGMOID: GW_EACH(-Functions<S>::softplus(-x));
+            case SOFTPLUS: GW_EACH(Functions<S>::softplus(x));
+            case RELU: GW_EACH(C::relu(x));
+            case MAXIMUM: GW_EACH(C::maximum(x, y));
+            case MINIMUM: GW_EACH(C::minimum(x, y));
+            case WHERE: GW_EACH(C::where(x, y, z));
+            case GE: GW_EACH(C::truth(x >= y));
+            case GT: GW_EACH(C::truth(x > y));
+            case LE: GW_EACH(C::truth(x <= y));
+            case LT: GW_EACH(C::truth(x < y));
             case FLOOR: GW_LANES(std::floor(v));
             case DETACH:
             case CLIP_GRAD: GW_EACH(x);

@@ -268,7 +268,8 @@ class PlanReader : Numbers {
             expect(reads(row.arguments[k]).width == in, "mixes the units of vectors of different widths");
         for (int64_t k = 0; k < row.n_outputs; k++) {
             const int64_t out = buffer(row.outputs[k]).width;
-            expect(row.indices[k] >= 0 && row.indices[k] < row.n_arguments, "names a part that is not there");
+            expect(row.indices[k] >= 0 && row.indices[k] < row.n_arguments + (row.opcode == NORMALISE),
+                   "names a part that is not there");
             bool fits = true;
             if (row.opcode == SPREAD) fits = in == 1;
             if (row.opcode == NORMALISE) fits = in == out;

@@ -64,8 +64,12 @@ bool mix(const Row &op, const Plan &plan, const Lines &lines, int64_t from, int6
         }
         for (int64_t o = 0; o < op.n_outputs; o++) {
             S *__restrict target = lines.at(op.outputs[o])(line);
-            const S *__restrict source = lines.at(op.arguments[op.opcode == NORMALISE ? op.indices[o] : 0])(line);
-            const int64_t out = plan.buffers[op.outputs[o]].width;
+            const int64_t out = plan.buffers[op.outputs[o]].width, index = op.opcode == NORMALISE ? op.indices[o] : 0;
+            if (index == op.n_arguments) {
+                fill(target, out, scale);
+                continue;
+            }
+            const S *__restrict source = lines.at(op.arguments[index])(line);
             switch (op.opcode) {
                 case MEAN: fill(target, out, total_of<S>(source, in) / S(in)); break;
                 case TOTAL: target[0] = total_of<S>(source, in); break;

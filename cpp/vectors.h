@@ -101,10 +101,11 @@ GW_INLINE vf exp_(vf x) {
 }
 GW_INLINE vf sigmoid_(vf x) {
     vf y = at_least(at_most(x, 80.0f), -80.0f);
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if (defined(__FMA__) || defined(__ARM_FEATURE_FMA)) && !defined(GW_CHECKED)
     vf result = reciprocal(1.0f + exp2_inside(y * -1.44269504088896341f));
 #else
-    vf result = reciprocal(1.0f + exp_(-y));  // the exponent's product would be rounded before its fraction is taken
+    // The exponent's product would be rounded before its fraction is taken (where code is watched, it may be).
+    vf result = reciprocal(1.0f + exp_(-y));
 #endif
     return choose(x != x, x, result);  // a NaN's own digits would be taken for an exponent
 }
@@ -126,17 +127,44 @@ GW_INLINE vf tanh_(vf x) {
     return y * p * reciprocal(q);
 }
 
+// e^x - 1. Parted as e^x is, 2^n (e^r - 1) + (2^n - 1): near 0, where digits would be lost, n is 0.
+GW_INLINE vf expm1_(vf x) {
+    vf y = at_least(at_most(x, 40.0f), -20.0f);  // -1 below; above, 1 is less than the last digit
+    const vf magic = splat(12582912.0f);
+    vf n = (y * 1.44269504088896341f + magic) - magic;
+    vf r = y - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    vf p = splat(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r;
+    vf power = (vf)((__builtin_convertvector(n, vi) + 127) << 23);
+    vf result = p * power + (power - 1.0f);
+    return choose(x > 40.0f, exp_(x), choose(x != x, x, result));
+}
+// log(1 + e^x) = max(x, 0) + log1p(e^-|x|), and with s = u / (2 + u) log1p(u) = 2 artanh(s): s is at most 1/3.
+GW_INLINE vf softplus_(vf x) {
+    vf u = exp_(choose(x > 0.0f, -x, x));
+    vf s = u * reciprocal(2.0f + u), z = s * s;
+    vf p = splat(2.0f / 13.0f);
+    p = p * z + 2.0f / 11.0f;
+    p = p * z + 2.0f / 9.0f;
+    p = p * z + 2.0f / 7.0f;
+    p = p * z + 2.0f / 5.0f;
+    p = p * z + 2.0f / 3.0f;
+    p = p * z + 2.0f;
+    return choose(x > 0.0f, x, choose(x != x, x, vf{})) + rounded(p * s);
+}
+
 // Functions that are rare in cells, and all of double precision, go lane by lane through the C library.
 template <typename S, typename F>
 GW_INLINE typename Vec<S>::type each(typename Vec<S>::type x, F function) {
-    typename Vec<S>::type result;
+    typename Vec<S>::type result{};
     for (int lane = 0; lane < Vec<S>::lanes; lane++) result[lane] = function(x[lane]);
     return result;
-}
-
-template <typename S>
-GW_INLINE S softplus_of(S x) {
-    return (x > 0 ? x : S(0)) + std::log1p(std::exp(x > 0 ? -x : x));
 }
 
 template <typename S>
@@ -146,6 +174,8 @@ struct Functions<float> {
     static GW_INLINE vf exp(vf x) { return exp_(x); }
     static GW_INLINE vf sigmoid(vf x) { return sigmoid_(x); }
     static GW_INLINE vf tanh(vf x) { return tanh_(x); }
+    static GW_INLINE vf expm1(vf x) { return expm1_(x); }
+    static GW_INLINE vf softplus(vf x) { return softplus_(x); }
 };
 typedef Vec<double>::type vd;
 template <>
@@ -159,4 +189,25 @@ struct Functions<double> {
     static GW_INLINE vd tanh(vd x) {
         return each<double>(x, [](double a) { return std::tanh(a); });
     }
+    static GW_INLINE vd expm1(vd x) {
+        return each<double>(x, [](double a) { return std::expm1(a); });
+    }
+    static GW_INLINE vd softplus(vd x) {
+        return each<double>(x, [](double a) { return (a > 0 ? a : 0.0) + std::log1p(std::exp(a > 0 ? -a : a)); });
+    }
+};
+
+// What a comparison says of each unit, as 1 or 0; and one of two values for each unit.
+template <typename S>
+struct Choices {
+    typedef typename Vec<S>::type V;
+    typedef decltype(V{} < V{}) Mask;
+    static GW_INLINE V pick(Mask condition, V yes, V no) { return (V)((condition & (Mask)yes) | (~condition & (Mask)no)); }
+    static GW_INLINE V truth(Mask condition) { return pick(condition, splat(S(1)), V{}); }
+    static GW_INLINE V where(V condition, V yes, V no) { return pick(condition != V{}, yes, no); }
+    // As torch: a NaN on either side stays.
+    static GW_INLINE V maximum(V x, V y) { return pick((x > y) | (x != x), x, y); }
+    static GW_INLINE V minimum(V x, V y) { return pick((x < y) | (x != x), x, y); }
+    static GW_INLINE V relu(V x) { return pick((x > V{}) | (x != x), x, V{}); }
+    static GW_INLINE V sign(V x) { return truth(x > V{}) - truth(x < V{}); }
 };

@@ -26,6 +26,13 @@ def ours(problem: Problem, name: str = "gatewise", backend: str = "auto") -> Con
     return Contender(name, task, problem.standard, backend=told[1] if told else None)
 
 
+def packed(problem: Problem, name: str) -> Contender:
+    """A layer of ours for inference alone, whose weights are packed once."""
+    made: Any = problem.layer("auto")
+    layer = made.narrowed("fp32")
+    return Contender(name, problem.task(problem.forward(layer), {}), problem.standard)
+
+
 def torchs(problem: Problem) -> Contender:
     """torch's LSTM; ragged sequences are packed for it and its outputs padded, within the time."""
     layer = problem.torch_layer()

@@ -70,8 +70,8 @@ def test_stages(cell: Cell) -> None:
 def test_stages_with_layer_normalisation() -> None:
     forward = compile(LayerNormLSTM().trace()).training
     assert str(forward).splitlines() == [
-        "before: matmul W_i,W_f,W_z,W_o | row 4 | pointwise 8",
-        "loop: matmul U_i,U_f,U_z,U_o | row 4 | pointwise 12 | row 1 | pointwise 7",
+        "before: matmul W_i,W_f,W_z,W_o | row 5 | pointwise 8",
+        "loop: matmul U_i,U_f,U_z,U_o | row 5 | pointwise 12 | row 2 | pointwise 7",
     ]
     backward = compile(LayerNormLSTM().trace()).reverse
     kinds = [stage.kind for stage in backward.loop]

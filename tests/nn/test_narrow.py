@@ -20,7 +20,7 @@ from gatewise.nn.narrow import rounded
 from tests.backends.layer_pairs import FORMS, X, flat, normal, pair
 from tests.tolerance import assert_close
 
-FEW_BITS = ["bf16", "int8"]
+FEW_BITS = ["fp32", "bf16", "int8"]
 
 
 def matrix(*shape: int) -> Tensor:
@@ -146,7 +146,8 @@ def test_numbers_that_are_not_finite_stay_seen() -> None:
     made = LSTM(3, 5, backend="cpu")
     with torch.no_grad():
         made.weight_hh_l0[2, 1] = float("nan")
-    for weights in FEW_BITS:
+    assert made.narrowed("fp32")(torch.ones(2, 1, 3))[0].isnan().any()
+    for weights in ("bf16", "int8"):
         with pytest.raises(ConfigurationError, match="weight_hh_l0 has elements that are not finite"):
             made.narrowed(weights)
         # A stream rounds what it finds.
@@ -238,7 +239,7 @@ class TestChanges:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: LSTM(3, 5).narrowed("fp4"), "weights='fp4' is not known; .*There is: bf16, int8"),
+        (lambda: LSTM(3, 5).narrowed("fp4"), "weights='fp4' is not known; .*There is: bf16, fp32, int8"),
         (lambda: LSTM(3, 5).narrowed(None), "weights=None is not known"),
         (lambda: LSTM(3, 5, dtype=torch.float64).narrowed("int8"), "of float32 layers only, and weight_ih_l0 is"),
         (lambda: LSTM(3, 5).narrowed("int8").narrowed("bf16"), "are rounded already: begin with the layer"),

@@ -46,13 +46,16 @@ def _load() -> ModuleType | None:
 core = _load()
 
 DTYPES = (torch.float32, torch.float64)
-# How weights may be stored in packed matrices, with the core's number for it; None as they are computed with.
-WEIGHTS: dict[str | None, int] = {None: 0, "bf16": 1, "int8": 2}
+# How weights may be stored in packed matrices, with the core's number for it. None: as they are computed with, packed
+# for each call that is not a stream's.
+WEIGHTS: dict[str | None, int] = {None: 0, "fp32": 0, "bf16": 1, "int8": 2}
 # Below this many multiplications a second thread costs more than it brings: measured on 2 cores.
 WORTH_A_THREAD = 400_000
 # Threads share the units of all sequences, and not the sequences, where there are few of those, or where the loop's
 # matrices are too large for one thread's cache.
 FEW_SEQUENCES, MANY_WEIGHTS = 8, 4 * 256 * 256
+# From so many bytes on, memory that the system hands out anew costs more than a tensor made outside of torch.
+WORTH_LENDING = 1 << 20
 
 
 def supports(call: Call) -> str | None:
@@ -204,6 +207,14 @@ def shares(plans: Sequence[Plan], batch: int, lines: int) -> tuple[int, bool]:
     threads = min(torch.get_num_threads(), max(1, work // WORTH_A_THREAD))
     each = threads // len(plans)
     return threads, each > 1 and (batch < max(FEW_SEQUENCES, 2 * each) or first.inner > MANY_WEIGHTS)
+
+
+def memory(size: int, like: Tensor) -> Tensor:
+    """A vector of so many numbers, not initialised, of a tensor's dtype, float32 or float64, in memory of the CPU."""
+    if size * like.itemsize < WORTH_LENDING:
+        return like.new_empty((size,))
+    assert core is not None
+    return core.lend(size, like.itemsize == 8)
 
 
 def packed(made: Plan, stored: Sequence[Tensor], weights: str | None) -> Any:

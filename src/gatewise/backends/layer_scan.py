@@ -194,7 +194,7 @@ def _forward(
     ends = [state.data_ptr() for state in final]
     lines = steps * batch
     saved = sum(width for width, _ in ready.kept)
-    kept = empty((directions * saved * lines,)) if saved else None
+    kept = cpu.memory(directions * saved * lines, example) if saved else None
     memory = 0 if kept is None else kept.data_ptr()
     ports: list[list[int]] = []
     for direction in range(directions):
@@ -203,10 +203,11 @@ def _forward(
         for place in ready.streams:
             stream = tensors[here + place]
             assert stream is not None
-            found += (stream.data_ptr(), stream.stride(0), stream.stride(1))
+            time, row, _ = stream.stride()
+            found += (stream.data_ptr(), time, row)
         for k, width in enumerate(scans.state_widths):
             found += _state(tensors[here + inputs + stored + k], scans.initial[k], width, example)
-        found += [_address(tensor) for tensor in tensors[here + inputs : here + inputs + made.parameters]]
+        found += map(_address, tensors[here + inputs : here + inputs + made.parameters])
         for given, k in ready.results:
             if given:
                 width, row = ready.outputs[k], directions * ready.outputs[k]
@@ -260,19 +261,20 @@ def _address(tensor: Tensor | None) -> int:
 def _state(tensor: Tensor | None, initial: float | None, width: int, example: Tensor) -> tuple[int, int]:
     if tensor is None:
         assert initial is not None
-        return _vector(initial, width, example.dtype).data_ptr(), 0
+        return _vector(initial, width, example.dtype)[1], 0
     return tensor.data_ptr(), tensor.stride(0)
 
 
-_vectors: dict[tuple[float, int, torch.dtype], Tensor] = {}
+_vectors: dict[tuple[float, int, torch.dtype], tuple[Tensor, int]] = {}
 
 
-def _vector(value: float, width: int, dtype: torch.dtype) -> Tensor:
-    """A number as a vector, which stands for every sequence; kept for good, since the core is given its address."""
+def _vector(value: float, width: int, dtype: torch.dtype) -> tuple[Tensor, int]:
+    """A number as a vector, which stands for every sequence, and its address: it is kept for good."""
     found = _vectors.get((value, width, dtype))
     if found is None:
         with torch.inference_mode(False):
-            found = _vectors.setdefault((value, width, dtype), torch.full((width,), value, dtype=dtype))
+            made = torch.full((width,), value, dtype=dtype)
+        found = _vectors.setdefault((value, width, dtype), (made, made.data_ptr()))
     return found
 
 
@@ -391,7 +393,7 @@ def _backward(
                 part = (direction * saved + others) * steps * batch
                 listing += (kept.data_ptr() + part * itemsize, batch * width, width)
             elif kind == "gradient" and outer[k] is None:
-                listing += (_vector(0.0, outputs[k].shape[2] // directions, dtype).data_ptr(), 0, 0)
+                listing += (_vector(0.0, outputs[k].shape[2] // directions, dtype)[1], 0, 0)
             else:
                 shared = kind in ("gradient", "output")  # by both directions, side by side
                 tensor = tensors[here + k] if kind == "input" else outer[k] if kind == "gradient" else outputs[k]
@@ -401,7 +403,7 @@ def _backward(
         for k, width in enumerate(scans.state_widths):
             last = outer[emitted + k]
             if last is None:
-                listing += (_vector(0.0, width, dtype).data_ptr(), 0)
+                listing += (_vector(0.0, width, dtype)[1], 0)
             else:
                 listing += (last.data_ptr() + direction * last.stride(0) * itemsize, last.stride(1))
         weights = tensors[here + inputs : here + inputs + stored]

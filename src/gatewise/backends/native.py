@@ -12,7 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gatewise.backends.plan import Listing, own_places, programs
-from gatewise.cells import GRU, LSTM, Cell, Elman
+from gatewise.cells import (
+    GRU,
+    JANET,
+    LSTM,
+    SLSTM,
+    Cell,
+    Elman,
+    OdysseyCIFG,
+    OdysseyNFG,
+    OdysseyNIAF,
+    OdysseyNIG,
+    OdysseyNOAF,
+    OdysseyNOG,
+)
 from gatewise.equations.bytecode import CONSTANT, LOAD, OPCODES, STORE
 from gatewise.equations.expr import Expr, intern
 from gatewise.equations.program import compile
@@ -22,6 +35,10 @@ CELLS: tuple[Cell, ...] = (
     *(LSTM(bias, layer_norm=True) for bias in (True, False)),
     *(GRU(bias) for bias in (True, False)),
     Elman("tanh", True),
+    LSTM(forget_gate=False),
+    *(OdysseyNIG(), OdysseyNFG(), OdysseyNOG(), OdysseyNIAF(), OdysseyNOAF(), OdysseyCIFG()),
+    JANET(),
+    SLSTM(),
 )
 
 # How the operations that these cells use are spelled; `x`, `y` and `z` are the operands.
@@ -32,6 +49,13 @@ SPELLED = {
     "div": "x / y",
     "neg": "-x",
     "square": "rounded(x * x)",
+    "exp": "rounded(Functions<S>::exp(x))",
+    "expm1": "Functions<S>::expm1(x)",
+    "logsigmoid": "-Functions<S>::softplus(-x)",
+    "maximum": "Choices<S>::maximum(x, y)",
+    "where": "Choices<S>::where(x, y, z)",
+    "gt": "Choices<S>::truth(x > y)",
+    "lt": "Choices<S>::truth(x < y)",
     "sigmoid": "Functions<S>::sigmoid(x)",
     "tanh": "rounded(Functions<S>::tanh(x))",
     "detach": "x",

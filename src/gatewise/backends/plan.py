@@ -400,7 +400,7 @@ class _Writer:
             if stage.kind == "pointwise":
                 found += [[PROGRAM, *self.program(code, (), name)] for code in self.codes(stage).values()]
             elif stage.kind == "row":
-                found += [listing for nodes in stage.packs for listing in self.rows(nodes)]
+                found += [listing for nodes in _with_scales(stage.packs) for listing in self.rows(nodes)]
             else:
                 kinds: dict[object, list[Expr]] = {}
                 for node in stage.nodes:
@@ -502,7 +502,9 @@ class _Writer:
         arguments = [self.operand(arg) for arg in nodes[0].args]
         for width in dict.fromkeys(node.width for node in nodes):
             chosen = [node for node in nodes if node.width == width]
-            indices = [int(str(node.attr)) if node.op == "normalise" else 0 for node in chosen]
+            # After a normalisation's parts comes what it divides by.
+            last = len(arguments) if nodes[0].op == "normalise" else 0
+            indices = [int(str(node.attr)) if node.op == "normalise" else last for node in chosen]
             outputs = [self.buffer(node) for node in chosen]
             opcode = ROW_OPS.index(nodes[0].op)
             found.append([ROW, opcode, len(arguments), *arguments, len(outputs), *outputs, *indices])
@@ -541,6 +543,15 @@ def without_sums(schedule: Schedule) -> Schedule:
     """The schedule with what its sums read among the results."""
     factors = [factor for term in schedule.sums for factor in term.factors if factor not in schedule.results]
     return replace(schedule, results=(*schedule.results, *dict.fromkeys(factors)), sums=())
+
+
+def _with_scales(packs: Iterable[tuple[Expr, ...]]) -> list[tuple[Expr, ...]]:
+    """Operations that mix units; what normalisations divide by together with them, since it comes out on the way."""
+    found = {(nodes[0].op, nodes[0].args): nodes for nodes in packs}
+    for op, args in [*found]:
+        if op == "rstd" and ("normalise", args) in found:
+            found["normalise", args] += found.pop((op, args))
+    return list(found.values())
 
 
 def programs(

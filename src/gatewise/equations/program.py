@@ -93,6 +93,7 @@ def compile(step: Step, emit: Sequence[str] | None = None, inputs: Sequence[str]
 
     first_nodes = (*step.observed.values(), *step.updates.values())  # as the equations are written
     order = topological([*first_nodes, *emitted.values()])
+    order = topological([*order, *_scales(derived, set(order))])
     saved = _saved(_reads(derived, set(order)), {*emitted.values(), *step.updates.values()})
     needed = [node for node in order if node in saved]
     previous = tuple(name for name, leaf in step.states.items() if leaf in needed)
@@ -126,6 +127,16 @@ def compile(step: Step, emit: Sequence[str] | None = None, inputs: Sequence[str]
             derived.sums,
         ),
     )
+
+
+def _scales(derived: Backward, forward: set[Expr]) -> list[Expr]:
+    """What the forward's normalisations divide by, where the backward reads it.
+
+    The forward has it at hand: it is saved in the place of the vectors, several times as large, that it comes from.
+    """
+    roots = [gradient for gradient in (*derived.states.values(), *derived.inputs.values()) if gradient is not None]
+    roots += [factor for term in derived.sums for factor in term.factors]
+    return [node for node in topological(roots) if node.op == "rstd" and forward.issuperset(node.args)]
 
 
 def _reads(derived: Backward, forward: set[Expr]) -> list[Expr]:

@@ -118,11 +118,16 @@ def schedule(
 
     stateful = _reached_from(order, leaves, outside)
     feeding = set(topological(updates, outside))
-    inner = [node for node in computed if node in stateful and node in feeding]
+    # What a normalisation divides by comes out on its way: the two are never apart.
+    divided = {node.args for node in computed if node.op == "normalise" and node in stateful and node in feeding}
+    needed = {node for node in computed if node in feeding or (node.op == "rstd" and node.args in divided)}
+    inner = [node for node in computed if node in stateful and node in needed]
     inside = set(inner)
     # What is read by the loop, or handed from turn to turn without having been computed in it.
     read = {arg for node in inner for arg in node.args} | set(updates)
     ahead = set(topological([node for node in computed if node in read and node not in inside], outside))
+    divided = {node.args for node in ahead if node.op == "normalise"}
+    ahead |= {node for node in computed if node.op == "rstd" and node.args in divided}
     before = [node for node in computed if node in ahead and node not in inside]
     outer = set(before) | inside
     after = [node for node in computed if node not in outer]
@@ -154,7 +159,8 @@ def _stages(nodes: Sequence[Expr]) -> tuple[Stage, ...]:
     """Ordered nodes, cut at barriers: as few stages as there can be, each node as late as it can run.
 
     As late as possible, because products whose results are needed at different times then meet in one stage; products
-    with a common operand stay together, with the earliest of them, since packed they are one product.
+    with a common operand stay together, with the earliest of them, since packed they are one product. So do a
+    normalisation and what it divides by.
     """
     inside = set(nodes)
     early: dict[Expr, int] = {}  # even levels are pointwise, odd ones barriers
@@ -174,7 +180,7 @@ def _stages(nodes: Sequence[Expr]) -> tuple[Stage, ...]:
     together: dict[tuple[tuple[Expr, ...], str], list[Expr]] = {}
     for node in nodes:
         if node.op in BARRIERS:
-            together.setdefault((node.args, node.op), []).append(node)
+            together.setdefault(_company(node), []).append(node)
 
     late: dict[Expr, int] = {}
     # Users come first here; a pack moves to its earliest member, which only what it reads (still to come) can feel.
@@ -184,7 +190,7 @@ def _stages(nodes: Sequence[Expr]) -> tuple[Stage, ...]:
         levels_of_users = [late[user] for user in users[node]]
         late[node] = min((level - level % 2 - barrier for level in levels_of_users), default=top)
         if barrier:
-            placed = [member for member in together[node.args, node.op] if member in late]
+            placed = [member for member in together[_company(node)] if member in late]
             late.update(dict.fromkeys(placed, min(late[member] for member in placed)))
 
     levels: dict[tuple[int, int], list[Expr]] = {}
@@ -195,3 +201,8 @@ def _stages(nodes: Sequence[Expr]) -> tuple[Stage, ...]:
     return tuple(
         Stage(kinds[kind], tuple(members)) for (_, kind), members in sorted(levels.items(), key=lambda i: i[0])
     )
+
+
+def _company(node: Expr) -> tuple[tuple[Expr, ...], str]:
+    """What barriers that stay together have in common."""
+    return node.args, "normalise" if node.op == "rstd" else node.op

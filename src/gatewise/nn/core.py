@@ -190,20 +190,22 @@ class RecurrentCore(nn.Module):
 
     @property
     def weight_storage(self) -> str | None:
-        """How the matrices are stored where the compiled core computes: None as they are, or "bf16" or "int8"."""
+        """How the matrices are stored where the compiled core computes: see `narrowed`; None as they are."""
         return self._weight_storage
 
     def narrowed(self, weights: str) -> Self:
-        """A copy of the layer for inference, whose matrices are stored in fewer bits.
+        """A copy of the layer for inference, whose matrices are packed once, and in fewer bits if one likes.
 
         Its parameters hold the rounded numbers, in float32, so that every backend computes the same function; the `cpu`
-        backend packs them narrow, once for as long as they stay as they are. Arithmetic, states, biases and other
+        backend packs them once for as long as they stay as they are (what is written through a parameter's `.data`
+        goes unnoticed), where other layers pack theirs for every call. Arithmetic, states, biases and other
         vectors stay float32. It is in evaluation mode, its parameters take no gradient, and a call that would have to
         be differentiated is refused.
 
         Args:
-            weights: "bf16": every element is off by at most 2^-8 of itself. "int8": whole numbers with a scale for each
-                row; every element is off by at most half the scale, which is 1 / 254 of the row's largest.
+            weights: "fp32": as they are. "bf16": every element is off by at most 2^-8 of itself. "int8": whole numbers
+                with a scale for each row; every element is off by at most half the scale, which is 1 / 254 of the row's
+                largest.
 
         Raises:
             ConfigurationError: no such storage; the parameters are not float32, not finite, or not the layer's own.
@@ -235,7 +237,8 @@ class RecurrentCore(nn.Module):
 
         Args:
             batch: B, from 1.
-            weights: "bf16" or "int8" to store the matrices in fewer bits; see `narrowed`.
+            weights: "bf16" or "int8" to store the matrices in fewer bits; see `narrowed`. (A stream packs them once in
+                any case.)
             backend: "auto", "cpu" or "reference"; by default the layer's.
 
         Raises:

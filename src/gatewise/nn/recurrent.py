@@ -13,15 +13,16 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
-from gatewise.nn.core import RecurrentCore, check_size
 from gatewise.nn.core import States as Scans
+from gatewise.nn.core import check_size
+from gatewise.nn.plain import PlainCalls
 from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets, Sequences
 
 States = list[dict[str, Tensor]]  # for each layer each state's name and its values [D, B, w]
 
 
-class Recurrent(RecurrentCore):
+class Recurrent(PlainCalls):
     """A stack of recurrent layers of any cell.
 
     Parameters have the names of the cell's equations, with the layer and direction behind: `U_i_l0`, `U_i_l0_reverse`.
@@ -171,6 +172,11 @@ class Recurrent(RecurrentCore):
             DataError: the input, states, lengths or resets do not fit the layer or one another.
             ConfigurationError: the backend asked for cannot run this call.
         """
+        plain = lengths is None and resets is None and states is None and not inputs and return_states == "last"
+        if plain and type(input) is Tensor and not torch.compiler.is_compiling():
+            short = self._short(input)
+            if short is not None:
+                return short
         if return_states not in ("last", "all"):
             raise ConfigurationError(f'return_states={return_states!r} must be "last" or "all"')
         everything = return_states == "all"
@@ -186,6 +192,18 @@ class Recurrent(RecurrentCore):
             backend=self._backend(sequences, self._extras(marks, everything)),
         )
         return sequences.restore(output), self._handed(alls if everything else finals, sequences, everything)
+
+    def _short(self, input: Tensor) -> tuple[Tensor, States] | None:
+        """The plainest call, in the fewest steps; None where it is not that plain."""
+        plain = self._plain_call(input)
+        if plain is None:
+            return None
+        x, finals = self._plain_run(*plain, None)
+        single = input.dim() == 2
+        if single:
+            finals = [[state.squeeze(1) for state in states] for states in finals]
+        last = [dict(zip(step.states, states, strict=True)) for step, states in zip(self._steps, finals, strict=True)]
+        return x.squeeze(1) if single else x.transpose(0, 1) if self.batch_first else x, last
 
     def explain(self, input: Tensor | PackedSequence, lengths: Lengths | None = None) -> str:
         """Which backend runs this call, and for each of the others why it does not.

@@ -25,7 +25,7 @@ class Stack:
     Attributes:
         title: how the layer prints.
         batch: B.
-        weights: how matrices are stored: "bf16", "int8", or None for as they are.
+        weights: how matrices are stored: "bf16", "int8", or None (as is "fp32") for as they are.
         choice: of the backend.
         example: a tensor of the parameters' dtype and device.
         features: X.
@@ -70,7 +70,7 @@ class Stream:
     Attributes:
         batch: B.
         backend: "cpu", or "reference" where the compiled core cannot run the layer.
-        weights: how matrices are stored: "bf16", "int8", or None for as they are.
+        weights: how matrices are stored: "bf16", "int8", or None (as is "fp32") for as they are.
 
     >>> from gatewise import GRU
     >>> layer = GRU(3, 5)

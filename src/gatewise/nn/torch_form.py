@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.backends import torch_fused
@@ -16,16 +15,15 @@ from gatewise.backends.cpu import unit_stride
 from gatewise.backends.layer_scan import eligible
 from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
-from gatewise.nn.core import RecurrentCore, States
+from gatewise.nn.core import States
+from gatewise.nn.plain import PlainCalls
 from gatewise.nn.sequences import Lengths, Resets, Sequences
 from gatewise.nn.variants import Options
-
-MOST_PLAIN = 256  # shapes of calls that a layer remembers
 
 Stacked = tuple[Tensor, ...]  # each state [L*D, B, w], in the order of declaration
 
 
-class TorchForm(RecurrentCore):
+class TorchForm(PlainCalls):
     """A stack of equal layers that is called as torch's are."""
 
     torchs_form = True
@@ -44,7 +42,8 @@ class TorchForm(RecurrentCore):
         sequence_ids: Tensor | None,
         first_step: int,
     ) -> tuple[Tensor | PackedSequence, Any]:
-        if lengths is None and resets is None and return_states == "last" and not torch.compiler.is_compiling():
+        plain = lengths is None and resets is None and return_states == "last"
+        if plain and type(input) is Tensor and not torch.compiler.is_compiling():
             short = self._short(input, hx)
             if short is not None:
                 return short
@@ -74,79 +73,25 @@ class TorchForm(RecurrentCore):
         last = tuple(_joined([values[name] for values in finals], 0) for name in names)
         return sequences.restore(dense), self._handed(last, sequences, 1)
 
-    def _short(self, input: Tensor | PackedSequence, hx: Any) -> tuple[Tensor, Any] | None:
-        """The plainest call that the compiled core runs, in the fewest steps; None where it is not that plain.
-
-        All of it is what the long way does as well, which also finds the words for whatever does not fit.
-        """
-        # What looks into a call may also choose another backend for it: it is asked for before what is remembered.
-        if (
-            type(input) is not Tensor
-            or (self.training and (self._own_masks or self.dropout > 0))
-            or not eligible((input,))
-            or self._checkpoints()
-        ):
+    def _short(self, input: Tensor, hx: Any) -> tuple[Tensor, Any] | None:
+        """The plainest call, in the fewest steps; None where it is not that plain."""
+        plain = self._plain_call(input)
+        if plain is None:
             return None
-        shape, dtype = input.shape, input.dtype
-        key = (shape, dtype, self.backend, self.training)
-        known = self._plain.get(key)
-        if known is None:
-            if len(self._plain) >= MOST_PLAIN:
-                self._plain.clear()
-            known = self._plain[key] = self._is_plain(input)
-        if not known or self.learned_state or torch.is_autocast_enabled("cpu"):
-            return None
+        x, groups = plain
         single = input.dim() == 2
-        x = unit_stride(input.unsqueeze(1) if single else input.transpose(0, 1) if self.batch_first else input)
-        groups = self._plain_parameters(dtype)
-        if groups is None or input.device.type != "cpu":
-            return None
-        states: Sequence[Tensor] | None = None
+        states: Sequence[Sequence[Tensor]] | None = None
         if hx is not None:
-            states = self._plain_states(hx, x, single)
-            if states is None:
+            found = self._plain_states(hx, x, single)
+            if found is None:
                 return None
-        each, finals = self.directions, []
-        for layer in range(self.num_layers):
-            call = self._call_of(layer, False, False, (self._steps[layer].output,), False)
-            tensors: list[Tensor | None] = []
-            for number in range(layer * each, (layer + 1) * each):
-                tensors.append(x)
-                tensors += groups[number]
-                tensors += [None] * call.states if states is None else [state[number] for state in states]
-            values = call.run(tensors, ())
-            x = values[0]
-            finals.append(values[1:])
+            states = list(zip(*(state.unbind() for state in found), strict=True))
+        x, finals = self._plain_run(x, groups, states)
         last = finals[0] if len(finals) == 1 else [torch.cat(parts) for parts in zip(*finals, strict=True)]
         if single:
             last = [state.squeeze(1) for state in last]
         output = x.squeeze(1) if single else x.transpose(0, 1) if self.batch_first else x
         return output, last[0] if len(last) == 1 else tuple(last)
-
-    def _is_plain(self, input: Tensor) -> bool:
-        """Whether a call with nothing but an input of this shape and dtype is run by the core."""
-        sequences = self._arrange(input, None)
-        return sequences.batch > 0 and self._choose(sequences, self._extras(None, False)).backend == "cpu"
-
-    def _plain_parameters(self, dtype: torch.dtype) -> list[list[Tensor]] | None:
-        """The stored tensors of each layer and direction; None where one is not what it was made as."""
-        groups: list[list[Tensor]] = []
-        for layer, names in zip(self._layer_of, self._names, strict=True):
-            shapes, group = self._layouts[layer].shapes, []
-            for name, expected in shapes.items():
-                value = self._parameters.get(names[name])
-                if (
-                    value is None
-                    or type(value) is not Parameter
-                    or value.dtype is not dtype
-                    or value.shape != expected
-                    or value.device.type != "cpu"
-                    or not value.is_contiguous()
-                ):
-                    return None
-                group.append(value)
-            groups.append(group)
-        return groups
 
     def _plain_states(self, hx: Any, x: Tensor, single: bool) -> Sequence[Tensor] | None:
         """States `[L*D, B, w]`; None where they do not fit."""
