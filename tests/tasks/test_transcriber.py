@@ -258,6 +258,11 @@ def test_noise_on_weights_changes_what_is_learnt() -> None:
     assert not torch.equal(noisy.linear.weight, plain.linear.weight)
 
 
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"accumulate": 2, "batch_size": 4}])
+def test_less_precision_and_smaller_batches_train_as_well(changes: dict[str, Any]) -> None:
+    assert Transcriber(**{**SMALL, **changes}).fit(X, Y).score(X_TEST, Y_TEST) > 0.8
+
+
 def test_pieces_of_words_are_written() -> None:
     options = {**SMALL, "unit": "pieces", "pieces": 9, "max_epochs": 25}
     model = Transcriber(**options).fit(X, Y)
@@ -336,6 +341,8 @@ def test_recordings_unlike_those_of_training_are_refused(model: Transcriber) -> 
         ({"beam": 0}, "beam is 0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"weight_noise": -0.1}, "weight_noise is -0.1"),
+        ({"precision": "half"}, 'precision is "half"'),
+        ({"accumulate": 0}, "accumulate is 0"),
         ({"max_epochs": 0}, "max_epochs is 0"),
         ({"progress": 1}, "progress is 1"),
         ({"device": "tpu"}, "device is 'tpu'"),

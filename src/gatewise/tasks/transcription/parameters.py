@@ -82,5 +82,7 @@ def training_options(model: "Transcriber") -> TrainingOptions:
         warmup=0.05,
         average_decay=model.average_decay,
         weight_noise=model.weight_noise,
+        accumulate=model.accumulate,
+        precision=model.precision,
         seed=model.seed,
     )

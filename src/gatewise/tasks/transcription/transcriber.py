@@ -66,6 +66,9 @@ class Transcriber(BaseEstimator):
         weight_noise: standard deviation of normal noise on all weights while gradients are taken (Graves, Mohamed &
             Hinton 2013, section 4, have 0.075 once the network has learned without); 0 for none.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
+        accumulate: batches whose mean gradient is one step: the effect of larger batches in the memory of one.
+        precision: of products in training: "float32", "bf16", or "fp16" with scaled losses; for GPUs. What is kept and
+            predicts is float32.
         max_epochs: passes over the training part at most.
         max_minutes: wall-clock minutes of training, once recordings are read; None for no limit.
         patience: epochs without a lower validation error rate after which training stops; None for never.
@@ -125,6 +128,8 @@ class Transcriber(BaseEstimator):
         weight_decay: float = 1e-2,
         weight_noise: float = 0.0,
         average_decay: float = 0.99,
+        accumulate: int = 1,
+        precision: str = "float32",
         max_epochs: int = 100,
         max_minutes: float | None = None,
         patience: int | None = 20,
@@ -153,6 +158,8 @@ class Transcriber(BaseEstimator):
         self.weight_decay = weight_decay
         self.weight_noise = weight_noise
         self.average_decay = average_decay
+        self.accumulate = accumulate
+        self.precision = precision
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience
