@@ -5,9 +5,9 @@
 Two rivals with the same weights; the loop is checked against the layer in float64 before anything is timed. "loop" is
 what one writes from the paper: position after position, the input's products for the whole image at once, one matrix
 product a position, all four directions together in it, `unbind` and `stack` so that autograd is linear in the number of
-positions. "diagonals" is the better idea: the same for whole anti-diagonals of a skewed image, which is our
-reference backend. Runs are interleaved, the loop only `--loops` times since it takes long; the ratio is the median of the
-ratios of neighbours.
+positions. "diagonals" is the better idea: the same for whole anti-diagonals of a skewed image, which is our reference
+backend. Runs are interleaved, the loop only `--loops` times since it takes long; the ratio is the median of ratios of
+neighbours.
 """
 
 import argparse
