@@ -23,14 +23,17 @@ import torch
 
 from gatewise.data import Ragged
 from gatewise.errors import TrainingInterrupted
-from gatewise.tasks import Classifier, Forecaster, journal
+from gatewise.tasks import Classifier, Forecaster, Transcriber, journal
 from gatewise.tasks.classification import committee
 from gatewise.tasks.classification import objective as classification
 from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting import objective as forecasting
+from gatewise.tasks.transcription import objective as transcription
+from gatewise.tasks.transcription import transcriber
 from gatewise.training import Checkpoints, Journal, kept_journal, loop
+from tests.tasks.transcripts import recordings
 
-Estimator = Forecaster | Classifier
+Estimator = Forecaster | Classifier | Transcriber
 MOMENTS = (
     (forecasting.ForecastObjective, "loss"),
     (forecasting, "corrections"),
@@ -38,6 +41,9 @@ MOMENTS = (
     (classification.ClassifyObjective, "loss"),
     (classification, "run_network"),
     (committee.MemberOptions, "network"),
+    (transcription.TranscribeObjective, "loss"),
+    (transcription, "emission"),
+    (transcriber, "make_network"),
 )
 
 
@@ -110,11 +116,27 @@ def classify(**changes: Any) -> Task:
     )
 
 
-TASKS: dict[str, Callable[..., Task]] = {"forecast": forecast, "classify": classify}
+def transcribe(**changes: Any) -> Task:
+    """A transcriber: averaged weights, variation, a penalty that falls, and a watch over the plateau."""
+    parameters: dict[str, Any] = {
+        "backbone": "blstm", "hidden_size": 5, "num_layers": 2, "dropout": 0.2, "batch_size": 8, "learning_rate": 1e-4,
+        "max_epochs": 5, "threads": 1, **changes,
+    }  # fmt: skip
+    X, texts = recordings(40)
+
+    return Task(
+        "transcribe",
+        lambda: Transcriber(**parameters),
+        lambda model, checkpoints: model.fit(X, texts, checkpoints=checkpoints),
+    )
+
+
+TASKS: dict[str, Callable[..., Task]] = {"forecast": forecast, "classify": classify, "transcribe": transcribe}
 # Parameters under which the clock of `watched` ends the runs.
 LIMITS: dict[str, dict[str, Any]] = {
     "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},
     "classify": {"max_minutes": 0.75, "max_epochs": 500, "patience": None},
+    "transcribe": {"max_minutes": 0.5, "max_epochs": 500, "patience": None},
 }
 
 
@@ -186,7 +208,12 @@ def sha256(tensors: dict[str, torch.Tensor], kinds: tuple[str, ...] = ()) -> str
 
 def outcome(model: Estimator) -> dict[str, str]:
     """SHA-256 of a fitted model's weights, of its log without the seconds that were measured, and of what was found."""
-    networks = model.fitted_.members if isinstance(model, Forecaster) else [m.network for m in model.committee_.members]
+    if isinstance(model, Transcriber):
+        networks = [model.network_]
+    elif isinstance(model, Forecaster):
+        networks = model.fitted_.members
+    else:
+        networks = [member.network for member in model.committee_.members]
     weights = {f"{k}.{name}": t for k, network in enumerate(networks) for name, t in network.state_dict().items()}
     if isinstance(model, Forecaster):
         weights |= {"linear": model.fitted_.linear.weight, "bias": model.fitted_.linear.bias}

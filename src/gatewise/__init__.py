@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise import convert as convert
     from gatewise import testing as testing
     from gatewise.nn import GRU, LSTM, RNN, Recurrent, Stream
-    from gatewise.tasks import Classifier, Forecaster, load
+    from gatewise.tasks import Classifier, Forecaster, Transcriber, load
     from gatewise.training import Checkpoints
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Forecaster",
     "Recurrent",
     "Stream",
+    "Transcriber",
     "__version__",
     "cells",
     "convert",
@@ -44,6 +45,7 @@ _HOMES = {
     "Checkpoints": "gatewise.training",
     "Classifier": "gatewise.tasks",
     "Forecaster": "gatewise.tasks",
+    "Transcriber": "gatewise.tasks",
     "load": "gatewise.tasks",
 }
 

@@ -21,6 +21,12 @@ def json_sha256(value: Mapping[str, Any]) -> str:
     return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
+def names_sha256(folder: Path) -> str:
+    """The SHA-256 of the names of all files in a folder, at any depth; of what is in them it says nothing."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sha256("\n".join(names).encode(errors="surrogateescape"))
+
+
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file, read a piece at a time."""
     with path.open("rb") as file:

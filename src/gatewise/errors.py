@@ -36,6 +36,10 @@ class CheckpointWarning(UserWarning):
     """A checkpoint that was not written, or passed over for an older one; training goes on."""
 
 
+class AudioWarning(UserWarning):
+    """A recording that can be used, but has no sound in it or was recorded too loud."""
+
+
 class CellError(GatewiseError):
     """Equations of a cell that cannot be traced or run."""
 

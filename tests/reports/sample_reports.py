@@ -1,4 +1,4 @@
-"""Two full reports of the size users see, from seeded numbers; every part of a report is in one of them."""
+"""Three full reports of the size users see, from seeded numbers; every part of a report is in one of them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from gatewise.reports import (
     LossCurves,
     Metric,
     MetricsTable,
+    Reading,
+    ReadSymbol,
     Report,
 )
 from gatewise.reports.content import numbers
@@ -152,5 +154,44 @@ def classify_report() -> Report:
             inputs,
             tuple(f"LPC {k}" for k in range(12)),
             lstm_trace(inputs, 32, seed=5),
+        ),
+    )
+
+
+def reading(name: str, text: str, truth: str, steps: int, features: int, seed: int, seconds: float = 0.0) -> Reading:
+    """A recording with a bump at each symbol."""
+    rng = np.random.default_rng(seed)
+    stride, symbols = 4, []
+    picture = rng.uniform(0, 0.2, (steps, features))
+    curves = tuple(dict.fromkeys(text.split() if seconds else text))
+    posteriors = np.full((-(-steps // stride), 1 + len(curves)), 1e-3)
+    written = text.split() if seconds else list(text)
+    for k, symbol in enumerate(written):
+        middle = int((k + 0.5) * steps / len(written))
+        picture[middle - 8 : middle + 8, features // 4 : 3 * features // 4] += 0.7
+        symbols.append(ReadSymbol(symbol, middle - 4, middle + 4))
+        posteriors[middle // stride, 1 + curves.index(symbol)] = 0.97
+    posteriors[:, 0] = np.clip(1 - posteriors[:, 1:].sum(1), 0, 1)
+    rows = tuple(map(tuple, np.clip(picture, 0, 1).tolist()))
+    return Reading(
+        name, text, truth, 0.93, rows, tuple(symbols), curves, tuple(map(tuple, posteriors.tolist())), stride,
+        upright=bool(seconds), seconds=seconds,
+    )  # fmt: skip
+
+
+def transcribe_report() -> Report:
+    """Lines and a recording of speech, one of them read wrong."""
+    return Report(
+        title="Recordings read",
+        task="transcribe",
+        metrics=MetricsTable(("gatewise",), (Metric("CER"), Metric("WER")), ((0.0104, 0.056),)),
+        subtitle="Measured on 1,000 recordings given to this report.",
+        facts=(("Training recordings", "19,000"), ("Network", "conv-blstm")),
+        notes=("4 frames become one step of the network.",),
+        history=LossCurves((loss_curve("network", 12, 5),), validation="Validation error rate"),
+        readings=(
+            reading("lines/0001.png", "40213", "40213", 170, 32, 0),
+            reading("lines/0007.png", "771", "7/1", 110, 32, 1),
+            reading("speech/hello <b>.wav", "HH AH L OW", "HH AH L OW", 96, 40, 2, seconds=0.01),
         ),
     )

@@ -10,16 +10,18 @@ import matplotlib.image
 import numpy as np
 import pytest
 from chromium_page import Chromium, Page
-from sample_reports import classify_report, forecast_report
+from sample_reports import classify_report, forecast_report, transcribe_report
 
 from gatewise.reports import ConfusionMatrix, ForecastPanel, Metric, MetricsTable, Report, write_report
 
 HEADINGS = {
     "forecast": ["Results", "Forecast", "Training", "A look into the cell"],
     "classify": ["Results", "Classes", "Training", "A look into the cell"],
+    "transcribe": ["Results", "Recordings", "Training"],
 }
-# (figures, images in them): forecast, two curves, the cell with i f o c; an input of many channels is an image too.
-DRAWN = {"forecast": (4, 4), "classify": (3, 5)}
+# (figures, images in them): forecast, two curves, the cell with i f o c; an input of many channels is an image too, and
+# so is each recording.
+DRAWN = {"forecast": (4, 4), "classify": (3, 5), "transcribe": (5, 3)}
 
 LAYOUT = """(() => {
   const box = e => e.getBoundingClientRect();
@@ -63,6 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("reports")
     write_report(forecast_report(), path / "forecast.html")
     write_report(classify_report(), path / "classify.html")
+    write_report(transcribe_report(), path / "transcribe.html")
     return path
 
 
@@ -75,7 +78,7 @@ def brightness(page: Page) -> tuple[float, int]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("task", ["forecast", "classify"])
+@pytest.mark.parametrize("task", list(DRAWN))
 def test_report_in_a_browser(browser: Chromium, folder: Path, task: str, width: int, dark: bool) -> None:
     file = folder / f"{task}.html"
     page = browser.open(file, width, dark=dark)

@@ -25,6 +25,7 @@ from gatewise.training.schedule import SCHEDULES, learning_rate_factor
         ("warmup", 1.0, "warmup is 1.0, expected a number at least 0 and below 1"),
         ("average_decay", 1.0, "average_decay is 1.0"),
         ("swa_from", -0.1, "swa_from is -0.1"),
+        ("weight_noise", -0.1, "weight_noise is -0.1"),
         ("schedule", "cosinus", 'did you mean "cosine"'),
     ],
 )

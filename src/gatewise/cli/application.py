@@ -16,7 +16,7 @@ import typer
 from gatewise.cli.options import with_options
 from gatewise.cli.outcome import INTERRUPTED, Destination
 from gatewise.cli.output import print_error, print_facts, print_json, print_note
-from gatewise.cli.train import classify_parameters, forecast_parameters, resume, train
+from gatewise.cli.train import classify_parameters, forecast_parameters, resume, train, transcribe_parameters
 from gatewise.errors import ConfigurationError, GatewiseError
 from gatewise.version import __version__
 
@@ -136,6 +136,26 @@ def _classify(
     return train("classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
 
 
+def _transcribe(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A table with the columns path (or strokes) and text; or a folder of pairs, x.png and x.txt.",
+        ),
+    ],
+    given: Given,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json: TrainJson = False,
+    quiet: Quiet = False,
+    config: Config = None,
+    dry_run: DryRun = False,
+) -> int:
+    """Train a transcriber: the text of line images, pen strokes, or recordings of sound."""
+    return train("transcribe", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+
+
 def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool) -> Destination:
     if out is None and not dry_run:
         raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
@@ -157,8 +177,19 @@ gatewise train classify strokes.parquet --id stroke --label letter --channels x,
 
 gatewise train classify watch.csv.gz --id window --label motion --group subject --out motions"""
 
+TRANSCRIBE_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise train transcribe lines/train/manifest.csv --test lines/test/manifest.csv --max-minutes 5 --out reader
+
+gatewise train transcribe recordings/ --unit tokens --backbone deep-blstm --out phones
+
+gatewise train transcribe commands.parquet --backbone lstm --look-ahead 8 --out listener"""
+
 train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
 train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))
+train_app.command("transcribe", epilog=TRANSCRIBE_EXAMPLES)(
+    _stoppable(with_options(_transcribe, transcribe_parameters()))
+)
 
 
 @app.command("resume", epilog="Example: gatewise resume airline.run")
@@ -205,14 +236,38 @@ def _evaluate(
 @_stoppable
 def _predict(
     model: Model,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="Series to go on with, or sequences to classify.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The table to write: .csv, .tsv or .parquet.")],
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", help="Series to go on with, sequences to classify, or recordings to read."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The table to write: .csv, .tsv or .parquet. Texts are printed without it."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write forecasts, or labels and their probabilities, to a table."""
+    """Write forecasts, labels and their probabilities, or texts, to a table; or print texts."""
     from gatewise.cli.trained import predict
 
     predict(model, data, out, json)
+
+
+@app.command("align", epilog='Example: gatewise align phones hello.wav "HH AH L OW"')
+@_stoppable
+def _align(
+    model: Model,
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="A line image, strokes, or sound.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What it says; or the name of a .txt file with that.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The table to write: .csv, .tsv or .parquet; else it is printed."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say where in a recording each symbol of its text is."""
+    from gatewise.cli.transcripts import align
+
+    align(model, recording, text, out, json)
 
 
 @app.command("report", epilog="Example: gatewise report airline new-months.csv --out new-months.html")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewise.reports import Report
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.transcription import Transcriber
 
 CONFIG, REPORT, LOG = "train.toml", "report.html", "log.jsonl"
 INTERRUPTED = 130  # as shells say of a command that Ctrl-C ended
@@ -56,7 +57,7 @@ class Outcome:
 
     def finish(
         self,
-        estimator: "Forecaster | Classifier",
+        estimator: "Forecaster | Classifier | Transcriber",
         report: "Report",
         held_out: Mapping[str, Any] | None,
         held_out_name: str,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-LOWER_IS_BETTER = ("mae", "rmse", "mape", "smape", "mase", "pinball", "log_loss")
+LOWER_IS_BETTER = ("mae", "rmse", "mape", "smape", "mase", "pinball", "log_loss", "cer", "wer", "per")
 
 
 def print_error(message: str) -> None:

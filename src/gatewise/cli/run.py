@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gatewise import disk
-from gatewise.checksum import file_sha256
+from gatewise.checksum import file_sha256, names_sha256
 from gatewise.cli.configuration import parse_config, render_config, resolve
 from gatewise.cli.parameter import Parameter
 from gatewise.errors import CheckpointError
@@ -218,7 +218,7 @@ def _written(order: Order) -> bytes:
         config=render_config(order.parameters, order.settings, order.task, "gatewise resume ..."),
         overwrite=order.overwrite,
         base=str(order.base.absolute()),
-        files={name: file_sha256(order.path(name)) for name in order.files},
+        files={name: _sha256(order.path(name)) for name in order.files},
     )
     return seal(KIND, FORMAT, content.model_dump())
 
@@ -244,15 +244,20 @@ def _read(
     order = Order(found.task, where, own, settings, found.overwrite or overwrite, Path(found.base))
     for name, then in found.files.items():
         now = order.path(where if name == found.data else name)
-        if not now.is_file():
+        if not now.exists():
             moved = "; give its place now with --data" if name == found.data else ""
             raise CheckpointError(f'The training reads "{now}", which is not there{moved}')
-        if file_sha256(now) != then and not allow_changed_data:
+        if _sha256(now) != then and not allow_changed_data:
             raise CheckpointError(
                 f'"{now}" is not what it was when the training began (its sha256 differs). Give the file of then, '
                 "train anew, or force it with --allow-changed-data: what follows is then of neither file alone."
             )
     return order, settings["checkpoint_every"], settings["keep"]
+
+
+def _sha256(path: Path) -> str:
+    """Of a file what is in it, of a folder the names of its files: the fit looks at what they hold."""
+    return names_sha256(path) if path.is_dir() else file_sha256(path)
 
 
 def _beside(out: Path) -> Path:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gatewise.data import Ragged
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.transcription import Transcriber
 
 INIT_FROM = Parameter(
     "init_from", ("str",), optional=True, help="A model folder of the same task and sizes, whose weights to start from."
@@ -50,9 +51,19 @@ def classify_parameters() -> tuple[Parameter, ...]:
     return (*found, TEST, *OF_TRAINING)
 
 
+def transcribe_parameters() -> tuple[Parameter, ...]:
+    """What can be set of `train transcribe`: the Transcriber's parameters, and what only a training has."""
+    found = [p for p in read_parameters("tasks/transcription/transcriber.py", "Transcriber") if p.name != "progress"]
+    return (*found, TEST, *OF_TRAINING)
+
+
 def train_parameters() -> dict[str, tuple[Parameter, ...]]:
     """What can be set of each task, by its name."""
-    return {"forecast": forecast_parameters(), "classify": classify_parameters()}
+    return {
+        "forecast": forecast_parameters(),
+        "classify": classify_parameters(),
+        "transcribe": transcribe_parameters(),
+    }
 
 
 def train(
@@ -93,7 +104,7 @@ def carry_out(run: TrainingRun, to: Destination) -> int:
         with run:
             if not to.dry_run:
                 _check_out(to)
-            return {"forecast": _forecast, "classify": _classify}[run.order.task](run, to)
+            return {"forecast": _forecast, "classify": _classify, "transcribe": _transcribe}[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
             raise
@@ -167,6 +178,48 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     return code
 
 
+def _transcribe(run: TrainingRun, to: Destination) -> int:
+    from gatewise.data import read_transcripts
+    from gatewise.reports.transcription import transcription_report
+    from gatewise.tasks.transcription import Transcriber
+    from gatewise.tasks.transcription.frontends import suffixes_of_all
+    from gatewise.tasks.transcription.inputs import find_kind
+
+    order, settings = run.order, run.order.settings
+    own = _without(settings, TEST, *OF_TRAINING)
+    data, test_file = order.path(order.data), settings["test"]
+    transcriber = Transcriber(**own, progress=_progress(to))
+    test = None
+    if test_file is not None:
+        # What is missing is known before the training.
+        test = read_transcripts(order.path(test_file), suffixes_of_all(), column=own["text"] or "text")
+        if own["inputs"] is None and find_kind(data) != find_kind(test):
+            raise DataError(f'"{data}" holds {find_kind(data)}, "{test_file}" {find_kind(test)}: both need the same')
+    if to.dry_run:
+        return show_plan(transcriber.plan(data), order, to.as_json)
+    began = time.monotonic()
+    with _warnings_as_notes(to):
+        transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
+    seconds = time.monotonic() - began
+    if not _trained(transcriber):
+        return _nothing_trained()
+    held_out = None if test is None else transcriber.evaluate(test)
+    # Without a test some recordings are shown, but not scored: the model has seen them.
+    report = transcription_report(transcriber, _some(transcriber, data) if test is None else test)
+    code = Outcome(run, to, seconds).finish(transcriber, report, held_out, f"the test data {test_file}")
+    run.done()
+    return code
+
+
+def _some(transcriber: "Transcriber", data: Path) -> Any:
+    from gatewise.data import read_transcripts
+    from gatewise.reports.transcription import SHOWN
+
+    return transcriber.examples(
+        read_transcripts(data, transcriber.front_end_.suffixes, text=False).first(SHOWN), text=False
+    )
+
+
 def _start(order: Order) -> Path | None:
     named: str | None = order.settings["init_from"]
     return None if named is None else order.path(named)
@@ -188,7 +241,7 @@ def _progress(to: Destination) -> bool:
     return not (to.as_json or to.quiet)
 
 
-def _trained(estimator: "Forecaster | Classifier") -> bool:
+def _trained(estimator: "Forecaster | Classifier | Transcriber") -> bool:
     return any(run["epochs"] for run in estimator.history_)
 
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
     """Score a model on data with the truth, beside its baseline."""
-    from gatewise.tasks import Forecaster, load
+    from gatewise.cli.transcripts import evaluate_transcriber
+    from gatewise.tasks import Forecaster, Transcriber, load
 
     estimator = load(model)
-    with _warnings_on_stderr():
+    with warnings_on_stderr():
         if isinstance(estimator, Forecaster):
             backtest = estimator.backtest(_table(estimator, data), windows=windows)
             seen = int(estimator.seen(backtest.times).sum())
@@ -37,7 +38,10 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
                     "give new rows"
                 )
         elif windows != 1:
-            raise ConfigurationError("--windows is for forecasts; this model classifies whole sequences")
+            does = "reads" if isinstance(estimator, Transcriber) else "classifies"
+            raise ConfigurationError(f"--windows is for forecasts; this model {does} whole sequences")
+        elif isinstance(estimator, Transcriber):
+            task, metrics = "transcribe", evaluate_transcriber(estimator, data, as_json)
         else:
             task, metrics = "classify", _evaluate(estimator, data)
     if as_json:
@@ -46,15 +50,27 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
         print_metrics(metrics, f"{model} on {data}")
 
 
-def predict(model: Path, data: Path, out: Path, as_json: bool) -> None:
-    """Write a model's forecasts, or the labels and probabilities of sequences, to a table file."""
+def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool) -> None:
+    """Write forecasts, the labels and probabilities of sequences, or texts, to a table file; or print texts."""
+    from gatewise.cli.transcripts import transcribe
     from gatewise.data.table import SUFFIXES, write_table
-    from gatewise.tasks import Forecaster, load
+    from gatewise.tasks import Forecaster, Transcriber, load
 
     # known before the work as well as after it
-    _check_file(out, SUFFIXES)
+    if out is not None:
+        check_file(out, SUFFIXES)
     estimator = load(model)
-    with _warnings_on_stderr():
+    if isinstance(estimator, Transcriber):
+        transcribe(estimator, model, given, out, as_json)
+        return
+    if out is None:
+        raise ConfigurationError(
+            "missing --out FILE: say which table is to hold the predictions (see gatewise predict --help)"
+        )
+    if len(given) > 1:
+        raise ConfigurationError(f"this model takes one file, got {len(given)}: {', '.join(map(str, given))}")
+    data = given[0]
+    with warnings_on_stderr():
         if isinstance(estimator, Forecaster):
             task, table = "forecast", estimator.predict(_table(estimator, data))
         else:
@@ -72,16 +88,19 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
     from gatewise.reports import write_report
     from gatewise.reports.classification import classification_report
     from gatewise.reports.forecast import forecast_report
-    from gatewise.tasks import Forecaster, load
+    from gatewise.reports.transcription import transcription_report
+    from gatewise.tasks import Forecaster, Transcriber, load
 
     goal = model / "report.html" if out is None else out
     if out is not None:
-        _check_file(out, (".html", ".htm"))
+        check_file(out, (".html", ".htm"))
     estimator = load(model)
-    with _warnings_on_stderr():
+    with warnings_on_stderr():
         if isinstance(estimator, Forecaster):
             table = None if data is None else _table(estimator, data)
             task, content = "forecast", forecast_report(estimator, table, windows=windows)
+        elif isinstance(estimator, Transcriber):
+            task, content = "transcribe", transcription_report(estimator, data)
         else:
             task, content = "classify", classification_report(estimator, data)
     if data is None:
@@ -106,7 +125,7 @@ def _kept(model: Path) -> "Report | None":
         raise ModelFolderError(f"{path} was altered: {error}. Delete it for a report without plots of data.") from error
 
 
-def _check_file(path: Path, suffixes: Sequence[str]) -> None:
+def check_file(path: Path, suffixes: Sequence[str]) -> None:
     """That a file can be written under this name, before any work."""
     if path.suffix.lower() not in suffixes:
         raise ConfigurationError(f'cannot write "{path}": the name must end in one of {", ".join(suffixes)}')
@@ -157,7 +176,8 @@ def _evaluate(classifier: "Classifier", data: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _warnings_on_stderr() -> Iterator[None]:
+def warnings_on_stderr() -> Iterator[None]:
+    """Within, warnings meant for people are gathered; then each is said once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield

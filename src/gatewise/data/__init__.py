@@ -6,6 +6,7 @@ from gatewise.data.scaling import Standardizer
 from gatewise.data.sequences import Ragged
 from gatewise.data.table import read_table, require_column, table_columns, write_table
 from gatewise.data.timeline import Frequency, parse_times
+from gatewise.data.transcripts import Transcripts, read_transcripts
 from gatewise.data.ts import read_ts
 from gatewise.data.windows import Windows
 
@@ -15,12 +16,14 @@ __all__ = [
     "Ragged",
     "Roles",
     "Standardizer",
+    "Transcripts",
     "Windows",
     "airline",
     "airline_path",
     "check_target",
     "parse_times",
     "read_table",
+    "read_transcripts",
     "read_ts",
     "require_column",
     "table_columns",

@@ -11,6 +11,7 @@ from gatewise.reports.content import (
     Report,
 )
 from gatewise.reports.html import render, write_report
+from gatewise.reports.reading import Reading, ReadSymbol
 
 __all__ = [
     "CellTrace",
@@ -20,6 +21,8 @@ __all__ = [
     "LossCurves",
     "Metric",
     "MetricsTable",
+    "ReadSymbol",
+    "Reading",
     "Report",
     "render",
     "write_report",

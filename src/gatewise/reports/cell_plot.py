@@ -39,7 +39,7 @@ def paint(trace: CellTrace, size: Size) -> Figure:
         if name == "input":
             _input(axes, trace)
         else:
-            _map(axes, _colours(_array(trace.gates[name])) if name != "c" else _state_colours(trace))
+            heat_map(axes, colours(_array(trace.gates[name])) if name != "c" else _state_colours(trace))
             _unit_ticks(axes, trace.units, height)
         title = "input" if name == "input" else f"{GATES[name]} {name}"
         axes.text(0, 1 + 7 / height, title, transform=axes.transAxes, color=COLOURS["ink"], fontsize=12)
@@ -52,7 +52,7 @@ def paint(trace: CellTrace, size: Size) -> Figure:
 def _input(axes: Axes, trace: CellTrace) -> None:
     columns: list[Values] = list(zip(*trace.inputs, strict=True))
     if not inputs_as_lines(trace):
-        _map(axes, _standardised_colours(trace.inputs))
+        heat_map(axes, _standardised_colours(trace.inputs))
         _unit_ticks(axes, tuple(range(len(columns))), 92)
         return
     for colour, column in zip(SERIES, columns, strict=False):
@@ -61,7 +61,7 @@ def _input(axes: Axes, trace: CellTrace) -> None:
     value_axis(axes, 3)
 
 
-def _map(axes: Axes, colours: NDArray[np.uint8]) -> None:
+def heat_map(axes: Axes, colours: NDArray[np.uint8]) -> None:
     """An image [units, T, 3]; `none` keeps one pixel a value and leaves the scaling to the browser."""
     axes.imshow(colours, aspect="auto", interpolation="none", origin="upper")
     for spine in axes.spines.values():
@@ -69,7 +69,7 @@ def _map(axes: Axes, colours: NDArray[np.uint8]) -> None:
 
 
 def _state_colours(trace: CellTrace) -> NDArray[np.uint8]:
-    return _colours(_array(trace.gates["c"]) / state_limit(trace))
+    return colours(_array(trace.gates["c"]) / state_limit(trace))
 
 
 def _standardised_colours(rows: tuple[Values, ...]) -> NDArray[np.uint8]:
@@ -80,10 +80,10 @@ def _standardised_colours(rows: tuple[Values, ...]) -> NDArray[np.uint8]:
     mean = known.sum(axis=1, keepdims=True) / count
     centred = values - mean
     deviation = np.sqrt(np.where(np.isnan(centred), 0.0, centred**2).sum(axis=1, keepdims=True) / count)
-    return _colours(centred / np.where(deviation > 0, 2 * deviation, 1.0))
+    return colours(centred / np.where(deviation > 0, 2 * deviation, 1.0))
 
 
-def _colours(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+def colours(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Values [units, T] on the scale from -1 over 0 to 1 as pixels [units, T, 3]; gates use its upper half."""
     strength = np.clip(np.nan_to_num(np.abs(values), nan=0.0), 0, 1)
     scales = [_scale(strength, stops) for stops in (BLUE, ORANGE)]

@@ -7,51 +7,13 @@ missing or not finite, so that every record turns into JSON and back unchanged.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from gatewise.errors import ConfigurationError
+from gatewise.reports.reading import Reading
 from gatewise.reports.record import Record
-from gatewise.reports.timeline import Times, read
-
-Values = tuple[float | None, ...]
-
-
-def _number(value: Any, where: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{where}: expected numbers, got {value!r}") from None
-    return number if math.isfinite(number) else None
-
-
-def numbers(values: Iterable[Any], where: str = "values") -> Values:
-    """Any sequence or array of numbers as a tuple of floats, with None for what is missing or not finite.
-
-    >>> numbers([1, float("nan"), None])
-    (1.0, None, None)
-
-    Raises:
-        ConfigurationError: an entry that is no number.
-    """
-    return tuple(_number(value, where) for value in values)
-
-
-def _table(rows: Iterable[Iterable[Any]], where: str) -> tuple[Values, ...]:
-    return tuple(numbers(row, where) for row in rows)
-
-
-def _times(times: Iterable[Any], where: str) -> Times:
-    kept = tuple(time if isinstance(time, str) else int(time) for time in times)
-    read(kept, where)
-    return kept
-
-
-def _same_length(expected: int, of: str, where: str, **parts: tuple[Any, ...]) -> None:
-    for name, part in parts.items():
-        if len(part) != expected:
-            raise ConfigurationError(f"{where}: expected {expected} entries in {name}, as in {of}, got {len(part)}")
+from gatewise.reports.timeline import Times
+from gatewise.reports.values import Values, numbers, same_length, table, times_of
 
 
 @dataclass(frozen=True)
@@ -83,10 +45,10 @@ class MetricsTable(Record):
         where = "MetricsTable"
         object.__setattr__(self, "rows", tuple(self.rows))
         object.__setattr__(self, "columns", tuple(self.columns))
-        object.__setattr__(self, "values", _table(self.values, f"{where}.values"))
-        _same_length(len(self.rows), "rows", where, values=self.values)
+        object.__setattr__(self, "values", table(self.values, f"{where}.values"))
+        same_length(len(self.rows), "rows", where, values=self.values)
         for row in self.values:
-            _same_length(len(self.columns), "columns", where, **{"a row of values": row})
+            same_length(len(self.columns), "columns", where, **{"a row of values": row})
 
     def best(self, column: int) -> tuple[int, ...]:
         """The rows with the best value of a column; none where there is nothing to compare."""
@@ -112,7 +74,7 @@ class Curve(Record):
         object.__setattr__(self, "training", numbers(self.training, f"{where}.training"))
         object.__setattr__(self, "validation", numbers(self.validation, f"{where}.validation"))
         if self.validation:
-            _same_length(len(self.training), "training", where, validation=self.validation)
+            same_length(len(self.training), "training", where, validation=self.validation)
         if self.best_epoch is not None and not 1 <= self.best_epoch <= len(self.training):
             raise ConfigurationError(
                 f"{where}: expected best_epoch within 1 to {len(self.training)}, got {self.best_epoch}"
@@ -169,7 +131,7 @@ class ForecastPanel(Record):
     def __post_init__(self) -> None:
         where = f'ForecastPanel "{self.series}"'
         for name in ("history_times", "times"):
-            object.__setattr__(self, name, _times(getattr(self, name), f"{where}.{name}"))
+            object.__setattr__(self, name, times_of(getattr(self, name), f"{where}.{name}"))
         for name in ("history", "forecast", "truth", "baseline"):
             object.__setattr__(self, name, numbers(getattr(self, name), f"{where}.{name}"))
         levels = {float(level): values for level, values in self.quantiles.items()}
@@ -180,13 +142,13 @@ class ForecastPanel(Record):
         object.__setattr__(self, "quantiles", bands)
         if not self.times:
             raise ConfigurationError(f"{where}: expected at least one forecast time, got none")
-        _times((*self.history_times, *self.times), f"{where}.times")
-        _same_length(len(self.history_times), "history_times", where, history=self.history)
-        _same_length(len(self.times), "times", where, forecast=self.forecast)
-        _same_length(len(self.times), "times", where, **{f"quantile {level}": band for level, band in bands.items()})
+        times_of((*self.history_times, *self.times), f"{where}.times")
+        same_length(len(self.history_times), "history_times", where, history=self.history)
+        same_length(len(self.times), "times", where, forecast=self.forecast)
+        same_length(len(self.times), "times", where, **{f"quantile {level}": band for level, band in bands.items()})
         for name in ("truth", "baseline"):
             if getattr(self, name):
-                _same_length(len(self.times), "times", where, **{name: getattr(self, name)})
+                same_length(len(self.times), "times", where, **{name: getattr(self, name)})
         if self.origin is None and self.history_times:
             object.__setattr__(self, "origin", self.history_times[-1])
 
@@ -216,9 +178,9 @@ class ConfusionMatrix(Record):
         where = "ConfusionMatrix"
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
         object.__setattr__(self, "counts", tuple(tuple(int(count) for count in row) for row in self.counts))
-        _same_length(len(self.labels), "labels", where, counts=self.counts)
+        same_length(len(self.labels), "labels", where, counts=self.counts)
         for row in self.counts:
-            _same_length(len(self.labels), "labels", where, **{"a row of counts": row})
+            same_length(len(self.labels), "labels", where, **{"a row of counts": row})
             if min(row) < 0:
                 raise ConfigurationError(f"{where}: expected counts of at least 0, got {min(row)}")
 
@@ -264,27 +226,27 @@ class CellTrace(Record):
 
     def __post_init__(self) -> None:
         where = f'CellTrace "{self.title}"'
-        object.__setattr__(self, "inputs", _table(self.inputs, f"{where}.inputs"))
+        object.__setattr__(self, "inputs", table(self.inputs, f"{where}.inputs"))
         object.__setattr__(self, "input_names", tuple(self.input_names))
         for name in self.gates:
             if name not in GATES:
                 raise ConfigurationError(f'{where}: unknown gate "{name}"; expected some of {", ".join(GATES)}')
         if "c" not in self.gates:
             raise ConfigurationError(f"{where}: expected the cell state c among the gates, got {list(self.gates)}")
-        gates = {name: _table(self.gates[name], f"{where}.gates.{name}") for name in GATES if name in self.gates}
+        gates = {name: table(self.gates[name], f"{where}.gates.{name}") for name in GATES if name in self.gates}
         object.__setattr__(self, "gates", gates)
         object.__setattr__(self, "units", tuple(int(unit) for unit in self.units))
-        object.__setattr__(self, "times", _times(self.times, f"{where}.times"))
+        object.__setattr__(self, "times", times_of(self.times, f"{where}.times"))
         if not self.inputs or not self.units:
             raise ConfigurationError(f"{where}: expected at least one time step and one unit")
         if self.times:
-            _same_length(len(self.inputs), "inputs", where, times=self.times)
+            same_length(len(self.inputs), "inputs", where, times=self.times)
         for row in self.inputs:
-            _same_length(len(self.input_names), "input_names", where, **{"a row of inputs": row})
+            same_length(len(self.input_names), "input_names", where, **{"a row of inputs": row})
         for name, rows in gates.items():
-            _same_length(len(self.inputs), "inputs", where, **{f"gate {name}": rows})
+            same_length(len(self.inputs), "inputs", where, **{f"gate {name}": rows})
             for row in rows:
-                _same_length(len(self.units), "units", where, **{f"a row of gate {name}": row})
+                same_length(len(self.units), "units", where, **{f"a row of gate {name}": row})
                 outside = [value for value in row if value is not None and not -1e-6 <= value <= 1 + 1e-6]
                 if name != "c" and outside:
                     raise ConfigurationError(f"{where}: expected gate {name} within 0 to 1, got {outside[0]}")
@@ -308,11 +270,11 @@ class CellTrace(Record):
         >>> CellTrace.most_active("demo", [[1], [2]], ["x"], {"c": c}, count=2).units
         (2, 1)
         """
-        tables = {name: _table(rows, f'CellTrace "{title}".gates.{name}') for name, rows in gates.items()}
+        tables = {name: table(rows, f'CellTrace "{title}".gates.{name}') for name, rows in gates.items()}
         of_units = len(tables["c"][0]) if tables.get("c") else 0
         for name, rows in tables.items():
             for row in rows:
-                _same_length(of_units, "the cell state c", f'CellTrace "{title}"', **{f"a row of gate {name}": row})
+                same_length(of_units, "the cell state c", f'CellTrace "{title}"', **{f"a row of gate {name}": row})
         variances = [_variance([row[unit] for row in tables["c"]]) for unit in range(of_units)]
         units = tuple(sorted(range(of_units), key=lambda unit: (-variances[unit], unit))[:count])
         chosen = {name: tuple(tuple(row[unit] for unit in units) for row in rows) for name, rows in tables.items()}
@@ -352,6 +314,9 @@ def _variance(values: list[float | None]) -> float:
     return math.fsum((value - mean) ** 2 for value in known) / max(len(known), 1)
 
 
+Task = Literal["forecast", "classify", "transcribe"]
+
+
 @dataclass(frozen=True)
 class Report(Record):
     """Everything one report shows; parts that are None or empty are left out.
@@ -365,7 +330,7 @@ class Report(Record):
     """
 
     title: str
-    task: Literal["forecast", "classify"]
+    task: Task
     metrics: MetricsTable | None = None
     subtitle: str = ""
     facts: tuple[tuple[str, str], ...] = ()
@@ -374,10 +339,12 @@ class Report(Record):
     forecasts: tuple[ForecastPanel, ...] = ()
     confusion: ConfusionMatrix | None = None
     cell: CellTrace | None = None
+    readings: tuple[Reading, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.task not in ("forecast", "classify"):
-            raise ConfigurationError(f'Report: task is "forecast" or "classify", got {self.task!r}')
+        if self.task not in get_args(Task):
+            raise ConfigurationError(f"Report: task is one of {', '.join(get_args(Task))}, got {self.task!r}")
         object.__setattr__(self, "facts", tuple((str(label), str(value)) for label, value in self.facts))
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "forecasts", tuple(self.forecasts))
+        object.__setattr__(self, "readings", tuple(self.readings))

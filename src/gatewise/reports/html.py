@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gatewise import disk
 from gatewise.errors import ConfigurationError
-from gatewise.reports import cell_plot, forecast_plot, loss_plot
-from gatewise.reports.canvas import COLOURS, SERIES, drawing, in_both_sizes, number, to_svg
+from gatewise.reports import cell_plot, forecast_plot, loss_plot, reading_plot
+from gatewise.reports.canvas import COLOURS, SERIES, SIZES, drawing, in_both_sizes, number, to_svg
 from gatewise.reports.confusion_table import confusion_sentences, confusion_table
 from gatewise.reports.content import (
     CellTrace,
@@ -22,10 +22,15 @@ from gatewise.reports.content import (
     Report,
     Values,
 )
+from gatewise.reports.reading import Reading
 from gatewise.reports.timeline import labels
 from gatewise.version import __version__
 
-_KINDS = {"forecast": "Forecast report", "classify": "Classification report"}
+_KINDS = {
+    "forecast": "Forecast report",
+    "classify": "Classification report",
+    "transcribe": "Transcription report",
+}
 # Nothing may be loaded and no script may run, whatever stands in the file.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _ICON = (
@@ -47,6 +52,7 @@ def render(report: Report) -> str:
     sections = [
         _results(report.metrics, report.notes),
         _forecasts(report.forecasts),
+        _readings(report.readings),
         _confusion(report.confusion),
         _history(report.history),
         _cell(report.cell),
@@ -231,6 +237,39 @@ def _forecast_values(panel: ForecastPanel) -> str:
     )
     table = f'<table><thead><tr><th scope="col">time</th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     return f"<details><summary>Values</summary>{_scroll(f'Values of {panel.series}', table)}</details>"
+
+
+def _readings(readings: Sequence[Reading]) -> str:
+    if not readings:
+        return ""
+    said = (
+        "<p>Over each recording stands what was read, each symbol where it was found; under it how likely the symbols "
+        "were at each step of the network, and in grey how likely it was that there is none.</p>"
+    )
+    return _section("readings", "Recordings", said + "\n".join(_reading(r, k) for k, r in enumerate(readings)))
+
+
+def _reading(reading: Reading, k: int) -> str:
+    right = f'read as "{reading.read}", with a confidence of {reading.confidence:.3g}'
+    if reading.truth:
+        right += " (right)" if reading.read == reading.truth else f'; it says "{reading.truth}"'
+    strips = "".join(
+        f'<div class="symbols {size.name}" aria-hidden="true">'
+        + "".join(
+            f'<span style="left:{100 * reading_plot.place_of(reading, (s.start + s.end) / 2, size):.2f}%">'
+            f"{escape(s.text)}</span>"
+            for s in reading.symbols
+        )
+        + "</div>"
+        for size in SIZES
+    )
+    entries = [(_line(COLOURS["muted"]), "none")]
+    entries += [(_line(reading_plot.colour_of(j)), name) for j, name in enumerate(reading.curves)]
+    return (
+        f'<figure>\n<figcaption><h3>{escape(reading.name)}</h3><span class="of">{escape(right)}</span>'
+        f"</figcaption>{_legend(entries)}{strips}"
+        f"{in_both_sizes(f'r{k}', f'{reading.name} {right}', partial(reading_plot.paint, reading))}</figure>"
+    )
 
 
 def _confusion(matrix: ConfusionMatrix | None) -> str:

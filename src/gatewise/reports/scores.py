@@ -16,6 +16,11 @@ _COLUMNS: Mapping[str, Metric] = {
     "balanced_accuracy": Metric("balanced accuracy", "higher"),
     "f1_macro": Metric("macro F1", "higher"),
     "log_loss": Metric("log loss"),
+    "cer": Metric("CER"),
+    "wer": Metric("WER"),
+    "per": Metric("PER"),
+    "text_error": Metric("texts with an error"),
+    "calibration_error": Metric("calibration error"),
 }
 
 

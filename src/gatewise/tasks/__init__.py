@@ -3,5 +3,6 @@
 from gatewise.tasks.classification import Classifier
 from gatewise.tasks.forecasting import Forecaster
 from gatewise.tasks.registry import load
+from gatewise.tasks.transcription import Transcriber
 
-__all__ = ["Classifier", "Forecaster", "load"]
+__all__ = ["Classifier", "Forecaster", "Transcriber", "load"]

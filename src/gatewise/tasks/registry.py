@@ -6,12 +6,17 @@ from gatewise.errors import ModelFolderError, nearest
 from gatewise.tasks.classification import Classifier
 from gatewise.tasks.folder import read_folder
 from gatewise.tasks.forecasting import Forecaster
+from gatewise.tasks.transcription import Transcriber
 
 # The names a folder may carry; a name is looked up here and nowhere else, so that no file decides what code runs.
-ESTIMATORS: dict[str, type[Classifier] | type[Forecaster]] = {"classify": Classifier, "forecast": Forecaster}
+ESTIMATORS: dict[str, type[Classifier] | type[Forecaster] | type[Transcriber]] = {
+    "classify": Classifier,
+    "forecast": Forecaster,
+    "transcribe": Transcriber,
+}
 
 
-def load(path: str | os.PathLike[str]) -> Classifier | Forecaster:
+def load(path: str | os.PathLike[str]) -> Classifier | Forecaster | Transcriber:
     """The estimator in a model folder.
 
     Raises:

@@ -6,6 +6,7 @@ from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal
 from gatewise.training.kept import kept_journal
 from gatewise.training.loop import train
+from gatewise.training.noise import weight_noise
 from gatewise.training.objective import Gathering, Objective
 from gatewise.training.options import TrainingOptions
 from gatewise.training.plan import Plan, plan_of
@@ -29,4 +30,5 @@ __all__ = [
     "restore",
     "snapshot",
     "train",
+    "weight_noise",
 ]

@@ -13,6 +13,7 @@ from gatewise.errors import TrainingError
 from gatewise.training.average import WeightAverage
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
+from gatewise.training.noise import weight_noise
 from gatewise.training.nonfinite import first_layer
 from gatewise.training.objective import Batch, Gathering, Objective
 from gatewise.training.options import TrainingOptions
@@ -227,15 +228,19 @@ class _Run(Generic[Batch]):
         return max(self.at.step, end * min(self._seconds() / self.limit, 1.0))
 
     def _step(self, batch: Batch) -> tuple[float, float]:
-        random = random_states(self.devices)
+        random, layer = random_states(self.devices), ""
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.objective.loss(batch)
-        value = loss.item()
+        with weight_noise(self.named.values(), self.options.weight_noise):
+            noisy = random_states(self.devices) if self.options.weight_noise else random
+            loss = self.objective.loss(batch)
+            value = loss.item()
+            if math.isfinite(value):
+                loss.backward()
+            else:
+                restore_random(noisy)
+                layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
         if not math.isfinite(value):
-            restore_random(random)
-            layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
             raise self._not_finite(f"the loss is {value}", batch, random, layer)
-        loss.backward()
         gradients = [p.grad for p in self.named.values() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # The norm is checked before clipping, which would smear one NaN over every gradient.

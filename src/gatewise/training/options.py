@@ -28,7 +28,9 @@ class TrainingOptions:
             weights are what is validated and kept. 0: no averaging. Early steps use a shorter memory.
         swa_from: stochastic weight averaging (Izmailov et al. 2018): from this share of all steps on the learning rate
             stays what it is, and the mean of the weights at the ends of epochs is what is validated and kept. 0: never.
-        seed: seeds what the module draws while it trains (dropout); the caller's random state is left as it was.
+        weight_noise: the standard deviation of normal noise on all weights while the gradient of a batch is taken
+            (Graves 2011); 0: none.
+        seed: seeds what is drawn while it trains (dropout, noise); the caller's random state is left as it was.
 
     Raises:
         ConfigurationError: a value outside its range.
@@ -50,6 +52,7 @@ class TrainingOptions:
     warmup: float = 0.0
     average_decay: float = 0.0
     swa_from: float = 0.0
+    weight_noise: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,6 +70,7 @@ class TrainingOptions:
         _real("warmup", self.warmup, least=0.0, below=1.0)
         _real("average_decay", self.average_decay, least=0.0, below=1.0)
         _real("swa_from", self.swa_from, least=0.0, below=1.0)
+        _real("weight_noise", self.weight_noise, least=0.0)
         if self.average_decay and self.swa_from:
             raise ConfigurationError(
                 f"average_decay is {self.average_decay:g} and swa_from is {self.swa_from:g}, which are two ways to "
