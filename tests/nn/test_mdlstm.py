@@ -1,6 +1,9 @@
 """The multidimensional LSTM as a layer: equal to a plain loop over positions, on both backends."""
 
+import copy
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,6 +226,28 @@ def test_torch_func_goes_through_the_reference() -> None:
     parameters: dict[str, Tensor] = dict(layer.named_parameters())
     found = torch.func.vmap(lambda x: torch.func.functional_call(layer, parameters, (x[None],))[0])(images)
     assert_close(found, layer(images), 12)
+
+
+def test_copies_are_layers_of_their_own(tmp_path: Path) -> None:
+    layer = layer_of("forget with peepholes")
+    images = images_of(layer)
+    torch.save(layer.state_dict(), tmp_path / "layer.pt")
+    other = layer_of("forget with peepholes")
+    with torch.no_grad():
+        other.weights.zero_()
+    other.load_state_dict(torch.load(tmp_path / "layer.pt"))
+    copied = copy.deepcopy(layer)
+    for found in (other, copied, pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(found(images), layer(images))
+    with torch.no_grad():
+        copied.weights.zero_()
+    assert not torch.equal(copied(images), layer(images))
+
+
+def test_what_it_prints() -> None:
+    assert str(MDLSTM(1, 2, directions=("up-left",), merge="sum")) == (
+        "MDLSTM(1, 2, cell=MDLSTM(memory_cell='stable', peephole=False), directions=('up-left',), merge='sum')"
+    )
 
 
 def test_it_says_which_backend_runs() -> None:

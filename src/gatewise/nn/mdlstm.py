@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gatewise import cells
 from gatewise.backends import grid, grid_cpu
 from gatewise.cells import GridCell
+from gatewise.equations.grid import GridProgram
 from gatewise.errors import ConfigurationError, DataError, nearest
 from gatewise.nn.core import check_size
 
@@ -90,12 +91,15 @@ class MDLSTM(nn.Module):
         self.directions = tuple(directions)
         self.merge: Merge = merge
         self.backend: Backend = backend
-        self._program = self.cell.program()
         n, m = len(self._program.nets), len(self._program.vectors)
         count, size = len(self.directions), hidden_size
         self.weights = nn.Parameter(torch.empty(count, n * size, input_size + 2 * size, device=device, dtype=dtype))
         self.vectors = nn.Parameter(torch.empty(count, n + m, size, device=device, dtype=dtype))
         self.reset_parameters()
+
+    @property
+    def _program(self) -> GridProgram:
+        return self.cell.program()  # remembered for each cell: copies of a layer share it
 
     @property
     def output_size(self) -> int:
