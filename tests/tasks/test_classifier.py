@@ -376,3 +376,14 @@ def test_a_failed_fit_leaves_the_model_as_it_was(model: Classifier) -> None:
     with pytest.raises(GatewiseError):
         model.fit(X, ["a"] * 90)
     assert np.array_equal(model.predict_proba(X_TEST), before)
+
+
+def test_it_trains_in_half_precision_on_gradients_of_several_batches(tmp_path: Path) -> None:
+    X, y = waves(60)
+    model = Classifier(precision="bf16", accumulate=2, batch_size=8, **SMALL).fit(X, y)
+    assert model.score(X, y) > 0.8
+    again = Classifier.load(model.save(tmp_path / "model"))
+    assert (again.precision, again.accumulate) == ("bf16", 2)
+    assert again.predict(X).tolist() == model.predict(X).tolist()
+    with pytest.raises(ConfigurationError, match='precision is "fp32"'):
+        Classifier(precision="fp32").fit(X, y)

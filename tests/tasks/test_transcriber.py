@@ -251,6 +251,13 @@ def test_a_time_limit_is_told_of() -> None:
     assert model.notes_[-1] == "max_minutes ended the training in epoch 1."
 
 
+def test_noise_on_weights_changes_what_is_learnt() -> None:
+    one = {**SMALL, "max_epochs": 1, "average_decay": 0.0}
+    plain, noisy, again = (Transcriber(**one, weight_noise=w).fit(X, Y).network_ for w in (0.0, 0.1, 0.1))
+    assert torch.equal(noisy.linear.weight, again.linear.weight)
+    assert not torch.equal(noisy.linear.weight, plain.linear.weight)
+
+
 def test_pieces_of_words_are_written() -> None:
     options = {**SMALL, "unit": "pieces", "pieces": 9, "max_epochs": 25}
     model = Transcriber(**options).fit(X, Y)
@@ -328,6 +335,7 @@ def test_recordings_unlike_those_of_training_are_refused(model: Transcriber) -> 
         ({"validation": 1.0}, "validation is 1.0"),
         ({"beam": 0}, "beam is 0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"weight_noise": -0.1}, "weight_noise is -0.1"),
         ({"max_epochs": 0}, "max_epochs is 0"),
         ({"progress": 1}, "progress is 1"),
         ({"device": "tpu"}, "device is 'tpu'"),

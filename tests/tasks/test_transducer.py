@@ -17,6 +17,7 @@ from gatewise.tasks.transducer import (
     PredictionNetwork,
     TanhJoint,
     Transducer,
+    TransducerStream,
     transducer_beam,
     transducer_greedy,
 )
@@ -139,6 +140,28 @@ def test_greedy_takes_the_likeliest_label_until_the_blank() -> None:
     # The second step would write for ever; after two labels its blank is taken.
     assert (found.labels, found.starts, found.ends) == ((1, 1), (1, 1), (2, 2))
     assert found.log_prob == pytest.approx(math.log(0.8 * 0.7 * 0.7 * 0.2 * 0.9))
+
+
+@pytest.mark.parametrize("piece", [1, 3, 20])
+def test_a_stream_writes_what_the_whole_does(piece: int) -> None:
+    torch.manual_seed(1)
+    layer = LSTM(2, 8).double()
+    transducer = Transducer(LayerEncoder(layer), PredictionNetwork(4, 5), TanhJoint(8, 5, 4, hidden=6)).double().eval()
+    with torch.no_grad():
+        transducer.joint.output.weight.mul_(6)
+    x = 3 * inputs(20, 1)
+    (whole,) = transducer_greedy(transducer, x, most_per_step=2)
+    stream, steps = TransducerStream(transducer, most_per_step=2), layer.stream()
+    assert stream.best().labels == ()
+    for start in range(0, 20, piece):
+        stream.feed(torch.stack([steps.step(now).clone() for now in x[start : start + piece, 0]]))
+        found = stream.best()
+        assert found.labels == whole.labels[: len(found.labels)]
+    assert len(whole.labels) > 5
+    assert (found.labels, found.starts) == (whole.labels, whole.starts)
+    assert found.log_prob == pytest.approx(whole.log_prob)
+    with pytest.raises(DataError, match=r"outputs \[T, E\] of one sequence, got \[1, 1, 8\]"):
+        stream.feed(torch.zeros(1, 1, 8).double())
 
 
 def test_the_greedy_path_is_one_of_those_that_the_loss_sums() -> None:

@@ -312,6 +312,21 @@ def _cells(
     show_cells(name, latex, json, markdown)
 
 
+@app.command("corpus", epilog="Example: gatewise corpus iam ~/iam --out iam-lines")
+@_stoppable
+def _corpus(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="iam (images) or iam-ondb (pen strokes).")],
+    root: Annotated[Path, typer.Argument(metavar="FOLDER", help="The corpus as its owners give it out, unpacked.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write a table for each part: train.csv, ...")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there.")] = False,
+    json: Json = False,
+) -> None:
+    """Make tables of path and text out of the folder of a corpus, for `gatewise train transcribe`."""
+    from gatewise.cli.corpora import write_corpus
+
+    write_corpus(name, root, out, overwrite, json)
+
+
 @app.command("doctor")
 @_stoppable
 def _doctor(json: Json = False) -> None:

@@ -73,8 +73,8 @@ class LSTM(TorchForm):
             the sequence's length, with which memory grows by the square root, for the time of one more forward.
             Outputs are the same bits; see `gatewise.nn.segments`. In graphs of torch.compile and under torch.func
             everything is saved.
-        backend: "reference" (torch operations; any device, differentiable any number of times), "torch" (torch's fused
-            call), or "auto": the fastest that can run the call.
+        backend: "cpu" (the compiled core), "torch" (torch's fused call), "reference" (torch operations; any device,
+            differentiable any number of times), or "auto": the fastest that can run the call.
 
     Raises:
         ConfigurationError: an argument is not usable, or the chosen backend cannot run a call.

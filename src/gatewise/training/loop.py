@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict
 from typing import Generic
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.errors import TrainingError
+from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
@@ -32,6 +33,9 @@ from gatewise.training.snapshot import (
     with_prefix,
 )
 
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+# Of losses in fp16: the first factor, and after how many batches without an overflow it doubles.
+FIRST_SCALE, GROWTH = 2.0**16, 2000
 RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
 
 
@@ -97,7 +101,7 @@ def train(
                 label=label or name,
                 max_epochs=options.max_epochs,
                 batches_per_epoch=objective.batches_per_epoch,
-                done=run.at.step,
+                done=run.at.step * options.accumulate + run.at.waiting,
             )
         )
         try:
@@ -124,12 +128,15 @@ class _Run(Generic[Batch]):
         self.optimizer = _adamw(list(self.named.values()), options)
         averages = options.average_decay or options.swa_from
         self.average = WeightAverage(self.named.values()) if averages else None
-        self.total_steps = options.max_epochs * objective.batches_per_epoch
+        self.accumulation = Accumulation(self.named, options.accumulate)
+        steps = -(-objective.batches_per_epoch // options.accumulate)  # of an epoch
+        self.total_steps = options.max_epochs * steps
         self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
         self.swa_from = options.swa_from * self.total_steps or math.inf
-        self.measured = -(-objective.batches_per_epoch // RATIOS)  # steps from one measured update to the next
+        self.measured = -(-steps // RATIOS)  # steps from one measured update to the next
         now = journal.now()
-        self.at = Position(began=now, epoch_began=now)
+        scale = FIRST_SCALE if options.precision == "fp16" else 1.0
+        self.at = Position(began=now, epoch_began=now, scale=scale)
         self.best: dict[str, Tensor] | None = None
         self.random: dict[str, Tensor] | None = None  # to be set once the batches that were seen are drawn again
 
@@ -141,6 +148,7 @@ class _Run(Generic[Batch]):
             tensors |= with_prefix("average.", dict(zip(self.named, self.average.state(), strict=True)))
         if self.best is not None:
             tensors |= with_prefix("best.", self.best)
+        tensors |= with_prefix("waiting.", self.accumulation.state())
         tensors |= with_prefix("random.", random_states(self.devices))
         return Part(self.at.to_dict(), tensors | _gathered(self.objective))
 
@@ -157,6 +165,7 @@ class _Run(Generic[Batch]):
             own, best = self.objective.module.state_dict(), under("best.", part.tensors)
             check_shapes(best, own)
             self.best = {name: tensor.to(own[name].device) for name, tensor in best.items()}
+        self.accumulation.restore(under("waiting.", part.tensors), self.at.waiting)
         self.random = under("random.", part.tensors)
         _regain(self.objective, part)
 
@@ -201,16 +210,15 @@ class _Run(Generic[Batch]):
             at.learning_rate = self.options.learning_rate * learning_rate_factor(
                 self.options.schedule, min(self._position(), self.swa_from), self.total_steps, self.options.warmup
             )
-            for group in self.optimizer.param_groups:
-                group["lr"] = at.learning_rate
-            loss, norm = self._step(batch)
-            at.losses.append(loss)
-            at.norms.append(norm)
+            before = at.step
+            self._train_on(batch)
             at.trained = interrupt.requested or self._seconds() >= self.limit
-            self.bar.step(epoch=at.epoch, loss=loss)
-            self.journal.pause(self.state, steps=1)
+            self.bar.step(epoch=at.epoch, loss=at.losses[-1])
+            self.journal.pause(self.state, steps=at.step - before)
         if not at.losses:
             raise TrainingError(f"Epoch {at.epoch} has no batch: the objective yielded nothing to train on.")
+        if at.waiting:
+            self._step_on_mean()
         at.trained = True
 
     def _seconds(self) -> float:
@@ -227,38 +235,82 @@ class _Run(Generic[Batch]):
         end = self.total_steps * min(epochs / self.options.max_epochs, 1.0)
         return max(self.at.step, end * min(self._seconds() / self.limit, 1.0))
 
-    def _step(self, batch: Batch) -> tuple[float, float]:
-        random, layer = random_states(self.devices), ""
-        self.optimizer.zero_grad(set_to_none=True)
-        with weight_noise(self.named.values(), self.options.weight_noise):
-            noisy = random_states(self.devices) if self.options.weight_noise else random
-            loss = self.objective.loss(batch)
-            value = loss.item()
-            if math.isfinite(value):
-                loss.backward()
-            else:
-                restore_random(noisy)
-                layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
-        if not math.isfinite(value):
-            raise self._not_finite(f"the loss is {value}", batch, random, layer)
-        gradients = [p.grad for p in self.named.values() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        # The norm is checked before clipping, which would smear one NaN over every gradient.
-        size = norm.item()
-        if not math.isfinite(size):
-            bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
-            what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-            raise self._not_finite(what, batch, random)
+    def _train_on(self, batch: Batch) -> None:
+        """Take a batch's gradient, and the step if it has come together."""
+        loss, norm = self._gradient(batch)
+        self.at.losses.append(loss)
+        if self.options.accumulate == 1:
+            self._step(norm)
+            return
+        self.accumulation.take()
+        self.at.waiting = self.accumulation.count
+        if self.accumulation.full:
+            self._step_on_mean()
+
+    def _step_on_mean(self) -> None:
+        self.accumulation.hand_over()
+        self.at.waiting = 0
+        self._step(torch.nn.utils.get_total_norm([p.grad for p in self.named.values() if p.grad is not None]))
+
+    def _gradient(self, batch: Batch) -> tuple[float, Tensor]:
+        """The loss of a batch, and the norm of its gradient, which the parameters hold then."""
+        random, at = random_states(self.devices), self.at
+        while True:
+            layer = ""
+            self.optimizer.zero_grad(set_to_none=True)
+            with weight_noise(self.named.values(), self.options.weight_noise):
+                noisy = random_states(self.devices) if self.options.weight_noise else random
+                with self._autocast():
+                    loss = self.objective.loss(batch)
+                value = loss.item()
+                if math.isfinite(value):
+                    (loss if at.scale == 1 else loss * at.scale).backward()
+                else:
+                    restore_random(noisy)
+                    with self._autocast():
+                        layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
+            if not math.isfinite(value):
+                raise self._not_finite(f"the loss is {value}", batch, random, layer)
+            gradients = [p.grad for p in self.named.values() if p.grad is not None]
+            if at.scale != 1:
+                for gradient in gradients:
+                    gradient.div_(at.scale)
+            norm = torch.nn.utils.get_total_norm(gradients)
+            # Before clipping, which would smear one NaN over every gradient.
+            if math.isfinite(norm.item()):
+                break
+            if at.scale == 1:
+                bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
+                what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
+                raise self._not_finite(what, batch, random)
+            at.scale, at.scaled = max(at.scale / 2, 1.0), 0
+            restore_random(random)
+        if self.options.precision == "fp16":
+            at.scaled += 1
+            if at.scaled == GROWTH:
+                at.scale, at.scaled = at.scale * 2, 0
+        return value, norm
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        dtype = AUTOCAST.get(self.options.precision)
+        if dtype is None:
+            return nullcontext()
+        return torch.autocast(next(iter(self.named.values())).device.type, dtype)
+
+    def _step(self, norm: Tensor) -> None:
+        """The optimiser's step on the gradients that the parameters hold, whose norm is known."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.at.learning_rate
         if self.options.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self.named.values(), self.options.clip_norm, norm)
-        before = None if len(self.at.losses) % self.measured else [p.detach().clone() for p in self.named.values()]
+        before = None if len(self.at.norms) % self.measured else [p.detach().clone() for p in self.named.values()]
+        self.at.norms.append(norm.item())
         self.optimizer.step()
         self.at.step += 1
         if before is not None:
             self.at.ratios.append(_update_ratio(before, list(self.named.values())))
         if self.average is not None and self.options.average_decay:
             self.average.decay_towards(self.options.average_decay, self.at.step)
-        return value, size
 
     def _not_finite(self, what: str, batch: Batch, random: Mapping[str, Tensor], layer: str = "") -> TrainingError:
         rows = self.objective.describe(batch)
@@ -267,7 +319,7 @@ class _Run(Generic[Batch]):
         also = f" Not finite before the step: {', '.join(weights)}." if weights else ""
         kept = f"the best weights so far (epoch {self.at.best_epoch})" if self.best else "the weights before this step"
         return TrainingError(
-            f"Training stopped at epoch {self.at.epoch}, step {len(self.at.losses) + 1}: {what}, in batch: "
+            f"Training stopped at epoch {self.at.epoch}, step {len(self.at.norms) + 1}: {what}, in batch: "
             f"{rows}.{layer}{also} The step was not taken; kept are {kept}."
             f"{self.journal.rescue(self.state)} Look at that batch for extreme values, or lower learning_rate (now "
             f"{self.options.learning_rate:g}) or clip_norm (now {self.options.clip_norm})."

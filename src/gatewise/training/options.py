@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from gatewise.errors import ConfigurationError, nearest
 from gatewise.training.schedule import SCHEDULES
 
+PRECISIONS = ("float32", "bf16", "fp16")
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -30,6 +32,12 @@ class TrainingOptions:
             stays what it is, and the mean of the weights at the ends of epochs is what is validated and kept. 0: never.
         weight_noise: the standard deviation of normal noise on all weights while the gradient of a batch is taken
             (Graves 2011); 0: none.
+        accumulate: batches whose mean gradient is one step: the effect of larger batches in the memory of one. What is
+            left at the end of an epoch is a step of fewer.
+        precision: of products in the forward and backward of a batch: "float32", or by torch's autocast "bf16" or
+            "fp16". Weights, moments and validation stay float32. Losses of fp16 are scaled so that gradients neither
+            vanish nor overflow (Micikevicius et al. 2018); where one overflows, its batch is done again with half the
+            scale.
         seed: seeds what is drawn while it trains (dropout, noise); the caller's random state is left as it was.
 
     Raises:
@@ -53,10 +61,15 @@ class TrainingOptions:
     average_decay: float = 0.0
     swa_from: float = 0.0
     weight_noise: float = 0.0
+    accumulate: int = 1
+    precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self) -> None:
         _count("max_epochs", self.max_epochs)
+        _count("accumulate", self.accumulate)
+        if self.precision not in PRECISIONS:
+            raise ConfigurationError(f'precision is "{self.precision}", {nearest(str(self.precision), PRECISIONS)}')
         if self.patience is not None:
             _count("patience", self.patience)
         if self.stop_after is not None:

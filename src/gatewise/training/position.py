@@ -59,7 +59,10 @@ class Position:
         trained: whether its batches are done, or were cut; what is left of it is its validation.
         norms: of its gradients before clipping.
         ratios: of its updates to the weights, where they were measured.
-        learning_rate: of the last step.
+        learning_rate: of the last step, or that to come.
+        waiting: batches whose gradients were summed for a step to come.
+        scale: what losses are multiplied with before their gradient is taken.
+        scaled: batches since the scale was changed.
         averaged: how many epochs are in the uniform average of the weights, the newest of them `averaged_until`.
         began: the clock when the run began.
         epoch_began: the clock when the epoch did.
@@ -75,6 +78,9 @@ class Position:
     norms: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
     learning_rate: float = 0.0
+    waiting: int = 0
+    scale: float = 1.0
+    scaled: int = 0
     averaged: int = 0
     averaged_until: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -138,6 +144,9 @@ class _Position(BaseModel):
     norms: list[float]
     ratios: list[float]
     learning_rate: float
+    waiting: Count
+    scale: Annotated[float, Field(gt=0)]
+    scaled: Count
     averaged: Count
     averaged_until: Count
     history: list[dict[str, int | float]]

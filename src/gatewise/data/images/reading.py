@@ -57,8 +57,9 @@ def read_line(source: str | os.PathLike[str] | np.ndarray, ink: Ink = "auto") ->
         raise ConfigurationError(f'ink must be "auto", "dark" or "light", got {ink!r}')
     levels, white = _levels_of_array(source) if isinstance(source, np.ndarray) else _levels_of_file(Path(source))
     dark = ink == "dark" or (ink == "auto" and _is_dark_on_light(levels, white))
-    # Turned over as whole numbers, so that k of 255 levels come out as k / 255 from either side.
-    return (white - levels if dark else levels).astype(np.float32) / np.float32(white)
+    # Turned over before they are divided, when they are whole numbers: k of 255 come out as k / 255 from either side.
+    bright = levels.astype(np.float32)
+    return (np.float32(white) - bright if dark else bright) / np.float32(white)
 
 
 def _is_dark_on_light(levels: np.ndarray, white: float) -> bool:

@@ -65,6 +65,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
         swa_from: the share of the training after which the learning rate stays, and the mean of the weights of all
             epochs since then is what is kept (stochastic weight averaging, with average_decay=0); 0 for none.
+        accumulate: batches whose mean gradient is one step: the effect of larger batches in the memory of one.
+        precision: of products in training: "float32", "bf16", or "fp16" with scaled losses; for GPUs. What is kept and
+            predicts is float32.
         max_epochs: passes over the training part at most; None: as many as make about 2,000 steps, from 20 to 200.
         max_minutes: wall-clock minutes for the whole fit, shared by the members; None for no limit.
         patience: epochs without a better validation log loss after which a member stops; None for never.
@@ -120,6 +123,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         weight_decay: float = 1e-2,
         average_decay: float = 0.99,
         swa_from: float = 0.0,
+        accumulate: int = 1,
+        precision: str = "float32",
         max_epochs: int | None = None,
         max_minutes: float | None = None,
         patience: int | None = 15,
@@ -149,6 +154,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.average_decay = average_decay
         self.swa_from = swa_from
+        self.accumulate = accumulate
+        self.precision = precision
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience

@@ -35,6 +35,8 @@ class MemberOptions:
     weight_decay: float
     average_decay: float
     swa_from: float
+    accumulate: int
+    precision: str
     max_epochs: int | None
     patience: int | None
     device: str
@@ -67,6 +69,8 @@ class MemberOptions:
             warmup=0.05,
             average_decay=self.average_decay,
             swa_from=self.swa_from,
+            accumulate=self.accumulate,
+            precision=self.precision,
             seed=seed,
         )
 

@@ -63,6 +63,9 @@ class Forecaster(BaseEstimator):
         average_decay: of the moving average of each network's weights, which is what is kept; 0 for none.
         swa_from: the share of max_epochs after which the learning rate stays, and the mean of the weights of all epochs
             since then is what is kept (stochastic weight averaging, with average_decay=0); 0 for none.
+        accumulate: batches whose mean gradient is one step: the effect of larger batches in the memory of one.
+        precision: of products in training: "float32", "bf16", or "fp16" with scaled losses; for GPUs. What is kept and
+            predicts is float32.
         max_epochs: passes over the training rows that learning rates are planned for.
         max_minutes: wall-clock minutes for the whole fit, shared by the networks; None for no limit.
         patience: epochs without a better validation error after which training on the training part stops.
@@ -110,6 +113,8 @@ class Forecaster(BaseEstimator):
         weight_decay: float = 1e-2,
         average_decay: float = 0.0,
         swa_from: float = 0.0,
+        accumulate: int = 1,
+        precision: str = "float32",
         max_epochs: int = 24,
         max_minutes: float | None = None,
         patience: int = 8,
@@ -138,6 +143,8 @@ class Forecaster(BaseEstimator):
         self.weight_decay = weight_decay
         self.average_decay = average_decay
         self.swa_from = swa_from
+        self.accumulate = accumulate
+        self.precision = precision
         self.max_epochs = max_epochs
         self.max_minutes = max_minutes
         self.patience = patience

@@ -57,6 +57,8 @@ def training_options(model: "Forecaster") -> TrainingOptions:
         weight_decay=model.weight_decay,
         average_decay=model.average_decay,
         swa_from=model.swa_from,
+        accumulate=model.accumulate,
+        precision=model.precision,
         patience=model.patience,
         warmup=WARM_UP,
     )

@@ -81,5 +81,6 @@ def training_options(model: "Transcriber") -> TrainingOptions:
         patience=model.patience,
         warmup=0.05,
         average_decay=model.average_decay,
+        weight_noise=model.weight_noise,
         seed=model.seed,
     )
