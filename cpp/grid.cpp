@@ -443,6 +443,10 @@ int run_of(const GridJob &job, bool backward) {
     const int64_t bytes = rounded_up(sums, 64) + threads * each + 64;
     char *memory = static_cast<char *>(std::malloc(size_t(bytes)));
     if (!memory) return 1;
+#ifdef GW_CHECKED
+    // In a build for tests: what is read before it is written is not a number.
+    __builtin_memset(memory, 0xff, size_t(bytes));
+#endif
     char *aligned = memory + (64 - reinterpret_cast<uintptr_t>(memory) % 64) % 64;
     shared.sums = reinterpret_cast<S *>(aligned);
     int failed = 0;
