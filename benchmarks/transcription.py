@@ -124,7 +124,7 @@ def texts(lines: list[Any]) -> list[str]:
 
 
 READERS: dict[str, Callable[..., dict[str, Any]]] = {
-    **{name: partial(ours, name) for name in ("conv-blstm", "blstm", "deep-blstm", "lstm")},
+    **{name: partial(ours, name) for name in ("conv-blstm", "blstm", "deep-blstm", "mdlstm", "lstm")},
     "plain blstm": partial(plain, False),
     "plain conv": partial(plain, True),
 }

@@ -32,6 +32,7 @@ namespace gatewise {
 
 void bind_masks(nb::module_ &m);                           // masks_binding.cpp
 void bind_ctc(nb::module_ &m, const char *(*chosen)());  // ctc_binding.cpp
+void bind_grid(nb::module_ &m, const char *(*chosen)());  // grid_binding.cpp
 
 #define GW_DECLARE(name)      \
     namespace name {          \
@@ -362,6 +363,7 @@ NB_MODULE(_core, m) {
         "is_double"_a, "A tensor of so many numbers, whose memory is used again when it goes.");
     bind_masks(m);
     bind_ctc(m, [] { return chosen().name; });
+    bind_grid(m, [] { return chosen().name; });
     bind_stream(m);
     mind_forks();
 }

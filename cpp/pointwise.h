@@ -155,6 +155,15 @@ GW_INLINE void each_vector(int64_t unit, int side, int64_t width, Body body) {
         body([](const S *p) GW_LAMBDA { return load(p); }, [](S *p, V v) GW_LAMBDA { store(p, v); }, s);
     if (whole == side || s >= there) return;
     const int rest = int(there - s);
+#if GW_BYTES == 64
+    // The lanes that there are at once; float is what functions are written for.
+    if constexpr (sizeof(S) == sizeof(float)) {
+        const unsigned short lanes = (unsigned short)((1u << rest) - 1);
+        body([lanes](const S *p) GW_LAMBDA { return (V)__builtin_ia32_loadups512_mask((const float *)p, vf{}, lanes); },
+             [lanes](S *p, V v) GW_LAMBDA { __builtin_ia32_storeups512_mask((float *)p, (vf)v, lanes); }, s);
+        return;
+    }
+#endif
     auto read = [rest](const S *p) {
         V v{};
         for (int lane = 0; lane < L; lane++)

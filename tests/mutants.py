@@ -450,6 +450,60 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("2 * sigmoid(net"),
         ),
     ],
+    ("equations.grid", "equations/test_grid.py"): [
+        (
+            ("product(output) + upstream(output)"),
+            ("product(output)"),
+        ),
+        (
+            ("below(name) + right(name)"),
+            ("below(name)"),
+        ),
+        (
+            ("every = [*inner.updates.values(), *saved]"),
+            ("every = [*inner.updates.values(), *saved[1:]]"),
+        ),
+        (
+            ("wanted[name + UP]), made(wanted[name + LEFT])"),
+            ("wanted[name + LEFT]), made(wanted[name + UP])"),
+        ),
+        (
+            ("if any(len(found) != 1 for"),
+            ("if any(len(found) > 1 for"),
+        ),
+        (
+            ("names.count(name) > 1"),
+            ("names.count(name) > 2"),
+        ),
+        (
+            ("if net.leaf in needed:"),
+            ("if False:"),
+        ),
+    ],
+    ("backends.grid", "nn/test_mdlstm.py"): [
+        (
+            ("heights[:, None] - 1 - r, r)"),
+            ("heights[:, None] - 1 - r, 0)"),
+        ),
+        (
+            ("torch.where(valid[diagonal], now[update], 0.0)"),
+            ("now[update]"),
+        ),
+        (
+            ("x = torch.where(inside.unsqueeze(-1), x, 0.0)"),
+            ("pass"),
+        ),
+    ],
+    ("backends.grid_cpu", "nn/test_mdlstm.py"): [
+        (
+            ("x.new_empty(shape) if whole else x.new_zeros(shape)"),
+            ("x.new_empty(shape)"),
+        ),
+        (
+            ("if torch.is_grad_enabled():"),
+            ("if False:"),
+        ),
+    ],
 }
 
 # Mutants that change nothing that could be seen, with the reason.

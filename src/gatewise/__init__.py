@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from gatewise import cells as cells
     from gatewise import convert as convert
     from gatewise import testing as testing
-    from gatewise.nn import GRU, LSTM, RNN, Recurrent, Stream
+    from gatewise.nn import GRU, LSTM, MDLSTM, RNN, Recurrent, Stream
     from gatewise.tasks import Classifier, Forecaster, Transcriber, load
     from gatewise.training import Checkpoints
 
 __all__ = [
     "GRU",
     "LSTM",
+    "MDLSTM",
     "RNN",
     "Checkpoints",
     "Classifier",
@@ -39,6 +40,7 @@ __all__ = [
 _HOMES = {
     "GRU": "gatewise.nn",
     "LSTM": "gatewise.nn",
+    "MDLSTM": "gatewise.nn",
     "RNN": "gatewise.nn",
     "Recurrent": "gatewise.nn",
     "Stream": "gatewise.nn",

@@ -151,7 +151,7 @@ def test_the_same_seed_gives_the_same_bits(model: Transcriber) -> None:
     assert not torch.equal(other.network_.linear.weight, model.network_.linear.weight)
 
 
-@pytest.mark.parametrize("backbone", ["blstm", "deep-blstm", "conv-blstm", "lstm"])
+@pytest.mark.parametrize("backbone", ["blstm", "deep-blstm", "conv-blstm", "mdlstm", "lstm"])
 def test_every_backbone_trains(backbone: str) -> None:
     options = {**SMALL, "backbone": backbone, "hidden_size": 6, "num_layers": None, "max_epochs": 2}
     model = Transcriber(**options).fit(X, Y)

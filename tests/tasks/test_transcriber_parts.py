@@ -13,15 +13,16 @@ from gatewise.tasks.transcription import calibration, confusions
 from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.backbones import BACKBONES
 from gatewise.tasks.transcription.examples import Examples, by_length, shuffled_batches, steps_needed
-from gatewise.tasks.transcription.network import JoinedFrames, TranscriberNetwork
+from gatewise.tasks.transcription.network import JoinedFrames
+from gatewise.tasks.transcription.networks import Network, network_of
 from gatewise.tasks.transcription.objective import run_network
 
 
-def network(name: str, subsampling: int, look_ahead: int = 0) -> TranscriberNetwork:
+def network(name: str, subsampling: int, look_ahead: int = 0) -> Network:
     torch.manual_seed(0)
     small = replace(BACKBONES[name], hidden_size=5)
     mean, scale = torch.linspace(-1, 1, 9), torch.linspace(0.5, 2, 9)
-    return TranscriberNetwork(mean, scale, 4, small, subsampling=subsampling, look_ahead=look_ahead).eval()
+    return network_of(mean, scale, 4, small, subsampling=subsampling, look_ahead=look_ahead).eval()
 
 
 def sequences(*lengths: int) -> list[np.ndarray]:

@@ -2,20 +2,22 @@
 
     python -m gatewise.backends.native cpp
 
-writes `native_keys.h` (the programs) and `native.h` (a function for each); a test holds the files to what this module
-writes. The core looks a program up by its instructions: one that is found runs as a function whose values stay in the
-processor's registers, all others are interpreted.
+writes `native_keys.h` (the programs) and `native.h` (a function for each), and `grid_native_keys.h` and `grid_native.h`
+for cells of grids; a test holds the files to what this module writes. The core looks a program up by its instructions:
+one that is found runs as a function whose values stay in the processor's registers, all others are interpreted.
 """
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from gatewise.backends.grid_plan import listed
 from gatewise.backends.plan import Listing, own_places, programs
 from gatewise.cells import (
     GRU,
     JANET,
     LSTM,
+    MDLSTM,
     SLSTM,
     Cell,
     Elman,
@@ -39,6 +41,10 @@ CELLS: tuple[Cell, ...] = (
     *(OdysseyNIG(), OdysseyNFG(), OdysseyNOG(), OdysseyNIAF(), OdysseyNOAF(), OdysseyCIFG()),
     JANET(),
     SLSTM(),
+)
+
+GRID_CELLS = tuple(
+    MDLSTM(memory_cell, peephole) for memory_cell in ("forget", "stable", "leaky") for peephole in (True, False)
 )
 
 # How the operations that these cells use are spelled; `x`, `y` and `z` are the operands.
@@ -65,6 +71,7 @@ NOTE = "// Written by `python -m gatewise.backends.native cpp`: not to be change
 
 # The lines that a program runs over: sequences at one turn, or the lines of a chunk, each at a turn of its own.
 TURN, CHUNK = "TurnLines", "ChunkLines"
+GRID = "GridLines"  # positions of a diagonal
 
 
 def listings() -> dict[Listing, set[str]]:
@@ -86,11 +93,21 @@ def listings() -> dict[Listing, set[str]]:
     return found
 
 
-def keys(programs: Iterable[Listing]) -> str:
+def grid_listings() -> dict[Listing, set[str]]:
+    """The programs of cells of grids: of inference, training and the backward."""
+    found: dict[Listing, set[str]] = {}
+    for cell in GRID_CELLS:
+        for program in listed(cell.program()):
+            found.setdefault(program.listing, set()).add(GRID)
+    return found
+
+
+def keys(programs: Iterable[Listing], grid: bool = False) -> str:
     """The programs as tables."""
+    kind, table = ("GridNativeKey", "GRID_NATIVE") if grid else ("NativeKey", "NATIVE")
     lines = [NOTE, "#pragma once", "#include <cstdint>", "", "namespace gatewise {", ""]
     lines += [
-        "struct NativeKey {",
+        f"struct {kind} {{",
         "    int64_t n_products, n_arrays, n_instructions;",
         "    const int64_t *instructions;",
         "    int64_t n_numbers;",
@@ -101,26 +118,27 @@ def keys(programs: Iterable[Listing]) -> str:
     programs = list(programs)
     for k, (_, _, listing, numbers) in enumerate(programs):
         rows = [", ".join(map(str, listing[n : n + 5])) for n in range(0, len(listing), 5)]
-        lines.append(f"static const int64_t NATIVE_{k}[] = {{")
+        lines.append(f"static const int64_t {table}_{k}[] = {{")
         lines += [f"    {row}," for row in rows]
         lines.append("};")
         values = ", ".join(repr(number) for number in numbers) or "0"
-        lines.append(f"static const double NATIVE_NUMBERS_{k}[] = {{{values}}};")
-    lines += ["", "static const NativeKey NATIVE_KEYS[] = {"]
+        lines.append(f"static const double {table}_NUMBERS_{k}[] = {{{values}}};")
+    lines += ["", f"static const {kind} {table}_KEYS[] = {{"]
     for k, (products, arrays, listing, numbers) in enumerate(programs):
         lines.append(
-            f"    {{{products}, {arrays}, {len(listing) // 5}, NATIVE_{k}, {len(numbers)}, NATIVE_NUMBERS_{k}}},"
+            f"    {{{products}, {arrays}, {len(listing) // 5}, {table}_{k}, {len(numbers)}, {table}_NUMBERS_{k}}},"
         )
-    lines += ["};", f"constexpr int64_t N_NATIVE = {len(programs)};", "", "}  // namespace gatewise", ""]
+    lines += ["};", f"constexpr int64_t N_{table} = {len(programs)};", "", "}  // namespace gatewise", ""]
     return "\n".join(lines)
 
 
-def functions(programs: Mapping[Listing, set[str]]) -> str:
+def functions(programs: Mapping[Listing, set[str]], kinds: Iterable[str] = (TURN, CHUNK)) -> str:
     """A function for each program, and for each kind of lines one that chooses among them."""
-    lines = [NOTE, "// Included by level.cpp only, inside the level's namespace.", "#pragma once", ""]
+    where = "grid.cpp" if GRID in kinds else "level.cpp"
+    lines = [NOTE, f"// Included by {where} only, inside the level's namespace.", "#pragma once", ""]
     for k, program in enumerate(programs):
         lines += [*_function(k, program), ""]
-    for kind in (TURN, CHUNK):
+    for kind in kinds:
         lines += [
             "// False where there is no function for the program: in float64 there is none.",
             "template <typename S>",
@@ -192,10 +210,12 @@ def _replaced(text: str, letter: str, value: str) -> str:
 
 
 def main() -> None:
-    """Write both files into the folder that is named."""
-    folder, found = Path(sys.argv[1]), listings()
+    """Write the files into the folder that is named."""
+    folder, found, grid = Path(sys.argv[1]), listings(), grid_listings()
     (folder / "native_keys.h").write_text(keys(found), encoding="utf-8")
     (folder / "native.h").write_text(functions(found), encoding="utf-8")
+    (folder / "grid_native_keys.h").write_text(keys(grid, grid=True), encoding="utf-8")
+    (folder / "grid_native.h").write_text(functions(grid, (GRID,)), encoding="utf-8")
 
 
 if __name__ == "__main__":

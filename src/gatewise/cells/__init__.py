@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from gatewise.cells.catalogue import entry, get, list
 from gatewise.cells.cell import Cell, Input, LogUniform, Observed, Start, State, Uniform
+from gatewise.cells.grid_cell import GridCell
+from gatewise.cells.mdlstm import MDLSTM
 
 if TYPE_CHECKING:
     # For type checkers and editors alone, which cannot see what is found: a cell that is not here works all the same.
@@ -39,7 +41,20 @@ if TYPE_CHECKING:
     from gatewise.cells.phased_lstm import PhasedLSTM as PhasedLSTM
     from gatewise.cells.slstm import SLSTM as SLSTM
 
-__all__ = ["Cell", "Input", "LogUniform", "Observed", "Start", "State", "Uniform", "entry", "get", "list"]
+__all__ = [
+    "MDLSTM",
+    "Cell",
+    "GridCell",
+    "Input",
+    "LogUniform",
+    "Observed",
+    "Start",
+    "State",
+    "Uniform",
+    "entry",
+    "get",
+    "list",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -140,7 +140,7 @@ class Cell(ABC):
         return _trace(self)
 
 
-def declarations(cell: type[Cell], kind: type[Declaration]) -> dict[str, Declaration]:
+def declarations(cell: type, kind: type[Declaration]) -> dict[str, Declaration]:
     """What a cell's class and its bases declare of one kind, by name; a subclass can declare anew or (None) remove."""
     found: dict[str, Declaration] = {}
     for owner in reversed(cell.__mro__):

@@ -94,7 +94,7 @@ def compile(step: Step, emit: Sequence[str] | None = None, inputs: Sequence[str]
     first_nodes = (*step.observed.values(), *step.updates.values())  # as the equations are written
     order = topological([*first_nodes, *emitted.values()])
     order = topological([*order, *_scales(derived, set(order))])
-    saved = _saved(_reads(derived, set(order)), {*emitted.values(), *step.updates.values()})
+    saved = worth_saving(read_of_forward(derived, set(order)), {*emitted.values(), *step.updates.values()})
     needed = [node for node in order if node in saved]
     previous = tuple(name for name, leaf in step.states.items() if leaf in needed)
     read = tuple(name for name, leaf in step.inputs.items() if leaf in needed)
@@ -139,7 +139,7 @@ def _scales(derived: Backward, forward: set[Expr]) -> list[Expr]:
     return [node for node in topological(roots) if node.op == "rstd" and forward.issuperset(node.args)]
 
 
-def _reads(derived: Backward, forward: set[Expr]) -> list[Expr]:
+def read_of_forward(derived: Backward, forward: set[Expr]) -> list[Expr]:
     """The nodes of the forward at which the backward's own expressions end."""
     gradients = [*derived.states.values(), *derived.inputs.values()]
     roots = [gradient for gradient in gradients if gradient is not None]
@@ -157,7 +157,7 @@ def _reads(derived: Backward, forward: set[Expr]) -> list[Expr]:
     return list(found)
 
 
-def _saved(reads: Iterable[Expr], free: set[Expr]) -> set[Expr]:
+def worth_saving(reads: Iterable[Expr], free: set[Expr]) -> set[Expr]:
     """What to save so that all of `reads` can be had: inputs, states, barriers' results, and what is costly to compute.
 
     Everything else is computed again from these; the expressions in `free` are stored over time in any case.

@@ -18,6 +18,8 @@ class Backbone:
         bidirectional: whether they read in both directions; those that do not can be streamed.
         channels: of the convolutions in front of them, each of which halves what frames are high; none without.
         paper: where it comes from, and how it differs from there.
+        levels: of a multidimensional LSTM's lower levels the cells of each direction and the tanh units above them; its
+            last level has `hidden_size` cells of each direction. None where a sequence is read.
     """
 
     hidden_size: int
@@ -25,6 +27,7 @@ class Backbone:
     bidirectional: bool
     channels: tuple[int, ...]
     paper: str
+    levels: tuple[tuple[int, int], ...] = ()
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -44,6 +47,12 @@ BACKBONES: dict[str, Backbone] = {
         "Shi, Bai & Yao (2017), An End-to-End Trainable Neural Network for Image-based Sequence Recognition, with a "
         "convolutional part that is much smaller.",
     ),
+    "mdlstm": Backbone(
+        50, 3, True, (),
+        "Graves & Schmidhuber (2009), Offline Handwriting Recognition with Multidimensional Recurrent Neural Networks; "
+        "the stable cell of Leifert et al. (2016) without peepholes, smaller windows, and larger lower levels.",
+        ((8, 16), (20, 40)),
+    ),
     "lstm": Backbone(
         192, 2, False, (),
         "The network of \"blstm\" that reads forward only, for streams: Graves, Fernández, Gomez & Schmidhuber (2006), "
@@ -56,7 +65,7 @@ def backbone(name: str, hidden_size: int | None = None, num_layers: int | None =
     """The network called `name`, with other sizes where they are given.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: there is none of that name, or it has not so many layers.
 
     >>> backbone("deep-blstm", num_layers=5).num_layers
     5
@@ -69,4 +78,8 @@ def backbone(name: str, hidden_size: int | None = None, num_layers: int | None =
         raise ConfigurationError(f'backbone is "{name}", {nearest(str(name), BACKBONES)}')
     found = BACKBONES[name]
     found = found if hidden_size is None else replace(found, hidden_size=int(hidden_size))
+    if found.levels and num_layers not in (None, found.num_layers):
+        raise ConfigurationError(
+            f'num_layers is {num_layers}, but the backbone "{name}" has {found.num_layers} levels: leave it out'
+        )
     return found if num_layers is None else replace(found, num_layers=int(num_layers))

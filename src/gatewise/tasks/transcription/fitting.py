@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from gatewise.errors import ConfigurationError, TrainingError
 from gatewise.tasks.transcription.augment import Augmentation
-from gatewise.tasks.transcription.network import TranscriberNetwork
+from gatewise.tasks.transcription.networks import Network
 from gatewise.tasks.transcription.objective import TranscribeObjective
 from gatewise.tasks.transcription.parameters import training_options
 from gatewise.tasks.transcription.training_set import TrainingSet
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def train_network(
-    network: TranscriberNetwork, data: TrainingSet, model: "Transcriber", journal: Journal
-) -> tuple[TranscriberNetwork, TrainingResult, list[str]]:
+    network: Network, data: TrainingSet, model: "Transcriber", journal: Journal
+) -> tuple[Network, TrainingResult, list[str]]:
     """Train a network as a model's parameters have it.
 
     Args:
@@ -52,7 +52,7 @@ def train_network(
     return network, result, said
 
 
-def start_from(network: TranscriberNetwork, old: "Transcriber", new: "Transcriber") -> None:
+def start_from(network: Network, old: "Transcriber", new: "Transcriber") -> None:
     """Give the network of a new model the weights of an old one.
 
     Raises:

@@ -79,8 +79,7 @@ class TranscriberNetwork(nn.Module):
 
     def standardised(self, frames: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Frames of mean 0 and deviation 1, and 0 beyond each sequence's end."""
-        found = (frames - self.mean) / self.scale
-        return found if lengths is None else found * valid(lengths, len(frames), found).unsqueeze(-1)
+        return standardised(frames, self.mean, self.scale, lengths)
 
 
 class JoinedFrames(nn.Module):
@@ -139,6 +138,12 @@ class Convolutions(nn.Module):
             image = functional.max_pool2d(image, (2, columns), ceil_mode=True)
             lengths = -(-lengths // columns)
         return image.permute(3, 0, 1, 2).flatten(2)
+
+
+def standardised(frames: Tensor, mean: Tensor, scale: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Frames `[T, B, X]` less their mean `[X]`, divided by their scale `[X]`, and 0 beyond each sequence's end."""
+    found = (frames - mean) / scale
+    return found if lengths is None else found * valid(lengths, len(frames), found).unsqueeze(-1)
 
 
 def valid(lengths: Tensor, steps: int, like: Tensor) -> Tensor:

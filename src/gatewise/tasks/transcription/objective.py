@@ -15,7 +15,7 @@ from gatewise.tasks.ctc import BlankPlateau, Emission, ctc_loss, emission, greed
 from gatewise.tasks.error_rates import sum_of_edits
 from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, by_length, shuffled_batches, steps_needed
-from gatewise.tasks.transcription.network import TranscriberNetwork
+from gatewise.tasks.transcription.networks import Network
 
 # Steps over which the penalty of blanks falls to 0, at most, and as a share of all. With it a small set (60 lines of 2
 # to 5 letters) left the all-blank plateau within 75 steps, without it after 120 to 285 steps or not at all.
@@ -61,7 +61,7 @@ class TranscribeObjective:
 
     def __init__(
         self,
-        module: TranscriberNetwork,
+        module: Network,
         examples: Examples,
         targets: Sequence[Sequence[int]],
         *,
@@ -158,7 +158,7 @@ class TranscribeObjective:
 
 
 @torch.no_grad()
-def run_network(network: TranscriberNetwork, examples: Examples) -> list[Tensor]:
+def run_network(network: Network, examples: Examples) -> list[Tensor]:
     """Logits `[steps, V]` of each sequence on the CPU, float32; the network must be in evaluation mode."""
     device = next(network.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(examples)

@@ -25,7 +25,7 @@ from gatewise.tasks.transcription.backbones import SUBSAMPLINGS, backbone
 from gatewise.tasks.transcription.card import model_card
 from gatewise.tasks.transcription.config import TranscriberConfig
 from gatewise.tasks.transcription.frontends import front_end
-from gatewise.tasks.transcription.network import TranscriberNetwork
+from gatewise.tasks.transcription.networks import Network, network_of
 from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters
 
 if TYPE_CHECKING:
@@ -96,11 +96,14 @@ def load_transcriber(kind: "type[Model]", source: str | os.PathLike[str] | Model
         raise ModelFolderError(f"{where} was altered: {error}") from error
     if config.subsampling not in SUBSAMPLINGS:
         raise ModelFolderError(f"{where} was altered: subsampling is {config.subsampling}. Copy the folder again.")
+    layers, units = "lstm.weight_ih_l", "lstm.weight_hh_l0"
+    if found.levels:
+        layers, units = "front.lstm.", f"front.lstm.{len(found.levels)}.vectors"
     check_sizes(
         folder,
         {
-            "layers": (found.num_layers, weight_numbers(folder, "lstm.weight_ih_l")),
-            "hidden units": (found.hidden_size, weight_shape(folder, "lstm.weight_hh_l0")[-1]),
+            "layers": (found.num_layers, weight_numbers(folder, layers)),
+            "hidden units": (found.hidden_size, weight_shape(folder, units)[-1]),
             "symbols and the blank": (len(model.vocabulary_), weight_shape(folder, "linear.weight")[0]),
         },
     )
@@ -118,11 +121,11 @@ def load_transcriber(kind: "type[Model]", source: str | os.PathLike[str] | Model
     return model
 
 
-def make_network(model: "Transcriber") -> TranscriberNetwork:
+def make_network(model: "Transcriber") -> Network:
     """A new network of a model's sizes on the CPU, its weights drawn from its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.seed)
-        return TranscriberNetwork(
+        return network_of(
             torch.from_numpy(model.scaler_.mean.astype(np.float32)),
             torch.from_numpy(model.scaler_.scale.astype(np.float32)),
             len(model.vocabulary_),

@@ -13,6 +13,7 @@ from gatewise.data.text import Vocabulary
 from gatewise.errors import ConfigurationError, DataError
 from gatewise.tasks.ctc import BeamDecoder, BeamStream, GreedyStream
 from gatewise.tasks.transcription.network import JoinedFrames, TranscriberNetwork
+from gatewise.tasks.transcription.networks import Network
 from gatewise.tasks.transcription.transcription import Transcription, transcription
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ class TranscriberStream:
     """
 
     def __init__(
-        self, network: TranscriberNetwork, vocabulary: Vocabulary, beam: int, features: "SpeechFeatures | None" = None
+        self, network: Network, vocabulary: Vocabulary, beam: int, features: "SpeechFeatures | None" = None
     ) -> None:
         front = network.front
-        if network.lstm.bidirectional or not isinstance(front, JoinedFrames):
+        layered = isinstance(network, TranscriberNetwork)
+        if not layered or network.lstm.bidirectional or not isinstance(front, JoinedFrames):
             raise ConfigurationError(
                 "this model reads its recordings in both directions, so it has to have all of one before it can begin: "
                 'for streams train one with backbone="lstm"'

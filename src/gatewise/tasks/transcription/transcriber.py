@@ -21,7 +21,7 @@ from gatewise.tasks.transcription.examples import Examples, check_lengths
 from gatewise.tasks.transcription.fitting import start_from, train_network
 from gatewise.tasks.transcription.frontends import AudioInputs, Inputs
 from gatewise.tasks.transcription.inputs import encode_all, read_examples
-from gatewise.tasks.transcription.network import TranscriberNetwork
+from gatewise.tasks.transcription.networks import Network
 from gatewise.tasks.transcription.objective import run_network
 from gatewise.tasks.transcription.parameters import STRUCTURE, check_parameters
 from gatewise.tasks.transcription.storage import TASK, load_transcriber, make_network, save_transcriber
@@ -42,8 +42,8 @@ class Transcriber(BaseEstimator):
     left out. Nobody has to say where in a recording a symbol is.
 
     Args:
-        backbone: the network: "blstm", "deep-blstm", "conv-blstm", or "lstm", which reads forward only and can be
-            streamed. None: "conv-blstm" for images, else "blstm".
+        backbone: the network: "blstm", "deep-blstm", "conv-blstm", "mdlstm", or "lstm", which reads forward only and
+            can be streamed. None: "conv-blstm" for images, else "blstm".
         hidden_size: H of each direction; None: the backbone's.
         num_layers: LSTM layers; None: the backbone's.
         subsampling: how many frames become one step of the network: 1, 2 or 4, joined, or pooled where it convolves.
@@ -233,7 +233,7 @@ class Transcriber(BaseEstimator):
 
     def _train(
         self, data: TrainingSet, start: "Transcriber | None", journal: Journal
-    ) -> tuple[TranscriberNetwork, TrainingResult, list[str]]:
+    ) -> tuple[Network, TrainingResult, list[str]]:
         # Another one, so that a fit that fails leaves this one as it was.
         draft = type(self)(**self.get_params(deep=False))
         draft._take(data)
