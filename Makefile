@@ -54,7 +54,7 @@ mutants: $(VENV)/.installed  ## break the derivation in one place after the othe
 bench: $(VENV)/.installed  ## speed of layers against their rivals, their growth, and the page of both in PAGE
 	$(BIN)/python -m benchmarks.speed || status=$$?; \
 	$(BIN)/python -m benchmarks.speed.scaling || status=$$?; \
-	$(BIN)/python -m benchmarks.speed.report --out $(PAGE) || status=$$?; \
+	$(BIN)/python -m benchmarks.speed.report --out $(PAGE) --why benchmarks/speed/why.toml || status=$$?; \
 	exit $${status:-0}
 
 bench-quick: $(VENV)/.installed  ## a few points of each case, few repeats: do the benchmarks work

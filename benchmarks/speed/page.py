@@ -138,11 +138,9 @@ def _case(case: Case, results: Results) -> list[str]:
 
 
 def _table(case: Case, measured: Sequence[Line]) -> list[str]:
-    """A row for each point: the contender that all comparisons share, then of each the other and the ratio."""
-    shared = case.comparisons[0].contenders
-    for comparison in case.comparisons:
-        shared = tuple(name for name in shared if name in comparison.contenders)
-    base = shared[0]
+    """A row for each point: the contender that most comparisons share, then of each the other and the ratio."""
+    names = [name for comparison in case.comparisons for name in comparison.contenders]
+    base = max(dict.fromkeys(names), key=names.count)
     heads = [_head(comparison, base) for comparison in case.comparisons]
     lines = [f"| B/T/H | {base} | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
     for line in measured:
@@ -153,6 +151,8 @@ def _table(case: Case, measured: Sequence[Line]) -> list[str]:
 
 
 def _head(comparison: Comparison, base: str) -> str:
+    if base not in comparison.contenders:
+        return f"{comparison.ours}, and its ratio to {', '.join(comparison.rivals)}"
     if comparison.ours != base:
         return comparison.ours
     return comparison.rivals[0] if len(comparison.rivals) == 1 else f"the fastest of {', '.join(comparison.rivals)}"
