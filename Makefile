@@ -28,7 +28,7 @@ levels: $(VENV)/.installed  ## the tests of the compiled core at every other ins
 	for level in $$($(BIN)/python -c 'import torch, gatewise._core as core; print(*core.levels()[1:])'); do \
 		GATEWISE_CPU_LEVEL=$$level $(BIN)/python -m pytest -q \
 			tests/backends/test_cpu.py tests/backends/test_native.py tests/backends/test_layer_scan.py \
-			tests/backends/test_grid.py tests/nn/test_mdlstm.py || exit 1; \
+			tests/backends/test_grid.py tests/nn/test_mdlstm.py tests/nn/test_stream.py || exit 1; \
 	done
 
 aarch64: $(VENV)/.installed  ## the core's calls on an emulated AArch64; needs g++-aarch64-linux-gnu and qemu-user

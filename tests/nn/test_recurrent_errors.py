@@ -162,7 +162,8 @@ def test_options_of_a_call_that_do_not_fit(run: Callable[[], object], message: s
         run()
 
 
-def test_padding_of_further_layers_is_a_step_for_which_equations_are_defined() -> None:
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_padding_of_further_layers_is_a_step_for_which_equations_are_defined(backend: str) -> None:
     """A layer's output is 0 beyond a sequence's end, where the next layer's equation may be infinite."""
     from gatewise.equations import log, sigmoid
 
@@ -172,7 +173,7 @@ def test_padding_of_further_layers_is_a_step_for_which_equations_are_defined() -
         def step(self, x, h):
             return {"h": sigmoid(linear("h", log(x), h))}
 
-    stack = Recurrent(Positive(), 3, 3, num_layers=2)
+    stack = Recurrent(Positive(), 3, 3, num_layers=2, backend=backend)
     x = X.abs() + 0.1
     output, _ = stack(x, lengths=[5, 2])
     output.sum().backward()
