@@ -151,8 +151,9 @@ struct Multiplied {
 };
 
 // out[p][r][v] = start[p][r][v] + sum over k of a[r][k] * panel[p][k][v], one factor after the other. The order of a sum
-// does not depend on the shape of the tile: results are the same bits however rows and panels are put together. Where
-// weights are scaled, each factor has a sum of its own, which is scaled and added to what came before.
+// does not depend on the shape of the tile: results are the same bits however rows and panels are put together. Each factor
+// has a sum of its own, which is added to what came before (scaled, where weights are): the errors of rounding of one long
+// chain of additions would grow with all their depths.
 template <typename S, typename Stored, int MR, int NV, int NP>
 struct Tile {
     typedef typename Vec<S>::type V;
@@ -168,6 +169,7 @@ struct Tile {
                 for (int v = 0; v < NV; v++) acc[p][r][v] = V{};
     }
 
+    // What sums are added to before there are any.
     static GW_INLINE void begin(const Multiplied<S> &m, Acc &acc) {
         clear(acc);
         if (!m.starts[0]) return;
@@ -200,13 +202,22 @@ struct Tile {
         }
     }
 
-    static GW_INLINE void store_all(const Multiplied<S> &m, const Acc &acc) {
-#pragma GCC unroll 2
-        for (int p = 0; p < NP; p++)
-#pragma GCC unroll 6
-            for (int r = 0; r < MR; r++)
+    // Stores the sums, added to what came before: of the first factor what `starts` has.
+    static GW_INLINE void settle(const Multiplied<S> &m, Acc &acc, bool first) {
+        const S *const *before = first ? m.starts : m.outs;
+        const int64_t *places = first ? m.start_places : m.places;
 #pragma GCC unroll 4
-                for (int v = 0; v < NV; v++) store(m.outs[r] + p * m.panel_out + m.places[v], acc[p][r][v]);
+        for (int v = 0; v < NV; v++) {
+            const bool adds = before[0] && places[v] >= 0;
+#pragma GCC unroll 2
+            for (int p = 0; p < NP; p++)
+#pragma GCC unroll 6
+                for (int r = 0; r < MR; r++) {
+                    V sum = acc[p][r][v];
+                    if (adds) sum = load(before[r] + p * m.panel_out + places[v]) + sum;
+                    store(m.outs[r] + p * m.panel_out + m.places[v], sum);
+                }
+        }
     }
 
     // Stores what came before, and the sums times the numbers of their units.
@@ -230,9 +241,9 @@ struct Tile {
     static __attribute__((noinline)) void run(const Multiplied<S> &m, const char *panel, int64_t panel_size) {
         Acc acc;
         if constexpr (Stored::scaled) clear(acc);
-        else begin(m, acc);
         const char *coming = m.coming;
         for (int64_t f = 0; f < m.n_factors; f++) {
+            if constexpr (!Stored::scaled) clear(acc);
             const S *a[MR];
 #pragma GCC unroll 6
             for (int r = 0; r < MR; r++) a[r] = m.rows[f][r];
@@ -250,9 +261,8 @@ struct Tile {
             if constexpr (Stored::scaled) {
                 scale(m, acc, f == 0, panel, panel_size);
                 panel += NV * GW_BYTES;
-            }
+            } else settle(m, acc, f == 0);
         }
-        if constexpr (!Stored::scaled) store_all(m, acc);
     }
 };
 

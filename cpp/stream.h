@@ -295,6 +295,7 @@ class Stream {
         if ((n == 2 ? view.shape[0] != batch : n != 1 || batch != 1) || view.shape[n - 1] != w ||
             (w > 1 && view.strides[n - 1] != 1))
             return false;
+        if ((reinterpret_cast<uintptr_t>(view.data) + view.offset) % uintptr_t(item()) != 0) return false;
         // DLPack says nothing of tensors that stand for the negative of what their memory holds.
         if (readable().negated(tensor)) return false;
         to = {static_cast<char *>(view.data) + view.offset, 0, n == 2 ? view.strides[0] : 0};

@@ -282,3 +282,25 @@ def test_a_parameter_that_is_a_negated_view() -> None:
     got = layer(x)[0]
     layer.weight_ih_l0 = torch.nn.Parameter(torch.tensor([[-1.0]]))
     assert torch.equal(got, layer(x)[0])
+
+
+def test_inputs_that_are_not_dense() -> None:
+    layer, x = LSTM(3, 5), torch.randn(4, 2, 3)
+    layer(x)  # a shape that is known
+    with pytest.raises(
+        DataError, match=r"LSTM.*: expected the input to be a dense tensor, got one of layout torch.sparse"
+    ):
+        layer(x.to_sparse())
+    with pytest.raises(DataError, match="got a nested tensor: convert it"):
+        layer(torch.nested.nested_tensor([x[:, 0], x[:2, 1]], layout=torch.jagged))
+
+
+def test_an_input_at_an_odd_address() -> None:
+    memory = bytearray(4 * 24 + 1)
+    odd = torch.frombuffer(memory, dtype=torch.float32, offset=1, count=24).view(4, 2, 3)
+    odd.copy_(torch.randn(4, 2, 3))
+    layer = LSTM(3, 5, backend="cpu")
+    want = layer(odd.clone())[0]
+    assert torch.equal(layer(odd)[0], want)
+    stream = layer.stream(batch=2)
+    assert torch.equal(torch.stack([stream.step(now).clone() for now in odd]), want)

@@ -423,3 +423,22 @@ def test_names_that_a_call_has_already() -> None:
 
     with pytest.raises(ConfigurationError, match='Clash has an input "lengths", which is an argument of a call'):
         Recurrent(Clash(), 3, 4)
+
+
+def test_explain_knows_what_a_call_asks_for() -> None:
+    x, marks = torch.randn(4, 2, 3), torch.zeros(4, 2, dtype=torch.bool)
+    told = Recurrent(JANET(), 3, 5).explain(x, resets=marks, return_states="all")
+    assert told.splitlines()[0] == 'JANET of T=4, B=2, H=5, X=3, with resets, with return_states="all", float32 on cpu'
+
+
+def test_a_layer_without_parameters_runs_and_is_no_stream() -> None:
+    class Bare(Cell):
+        h = State("X")
+
+        def step(self, x, h):
+            return {"h": tanh(x + h)}
+
+    layer = Recurrent(Bare(), 3, 3)
+    assert layer(torch.ones(2, 1, 3))[0].shape == (2, 1, 3)
+    with pytest.raises(ConfigurationError, match="has no parameters"):
+        layer.stream()

@@ -236,9 +236,11 @@ def packed(made: Plan, stored: Sequence[Tensor], weights: str | None) -> Any:
 
 
 def unit_stride(tensor: Tensor) -> Tensor:
-    """A tensor whose units stand side by side in memory, as they are."""
+    """A tensor whose units stand side by side in memory, as they are, at addresses where such numbers may stand."""
     if tensor.is_neg():
         tensor = tensor.resolve_neg()
+    if tensor.data_ptr() % tensor.itemsize:
+        return tensor.clone(memory_format=torch.contiguous_format)
     return tensor if tensor.shape[-1] == 1 or tensor.stride(-1) == 1 else tensor.contiguous()
 
 

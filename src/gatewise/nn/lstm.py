@@ -15,11 +15,11 @@ from gatewise.cells import LSTM as Plain
 from gatewise.cells import LSTMP as Projected
 from gatewise.equations import Step
 from gatewise.errors import ConfigurationError
-from gatewise.nn.core import check_size
 from gatewise.nn.layout import Layout, torchs
 from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets
 from gatewise.nn.torch_form import TorchForm
+from gatewise.nn.widths import check_size
 
 State = tuple[Tensor, Tensor]
 GATES = ("i", "f", "z", "o")  # torch's order of the rows of its matrices (its documentation calls z "g")

@@ -15,7 +15,7 @@ from gatewise.backends import grid, grid_cpu
 from gatewise.cells import GridCell
 from gatewise.equations.grid import GridProgram
 from gatewise.errors import ConfigurationError, DataError, nearest
-from gatewise.nn.core import check_size
+from gatewise.nn.widths import check_size
 
 Merge = Literal["concat", "sum"]
 Backend = Literal["auto", "cpu", "reference"]

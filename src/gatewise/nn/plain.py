@@ -24,7 +24,13 @@ class PlainCalls(RecurrentCore):
     def _plain_call(self, input: Tensor) -> tuple[Tensor, list[list[Tensor]]] | None:
         """The input `[T, B, X]` and the stored tensors of each layer and direction; None where the long way is due."""
         # What looks into a call may also choose another backend for it: it is asked for before what is remembered.
-        if (self.training and (self._own_masks or self.dropout > 0)) or not eligible((input,)) or self._checkpoints():
+        if (
+            (self.training and (self._own_masks or self.dropout > 0))
+            or input.is_nested
+            or input.layout is not torch.strided
+            or not eligible((input,))
+            or self._checkpoints()
+        ):
             return None
         key = (input.shape, input.dtype, self.backend, self.training)
         known = self._plain.get(key)

@@ -13,11 +13,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
-from gatewise.nn.core import States as Scans
-from gatewise.nn.core import check_size
 from gatewise.nn.plain import PlainCalls
+from gatewise.nn.running import States as Scans
 from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets, Sequences
+from gatewise.nn.widths import check_size
 
 States = list[dict[str, Tensor]]  # for each layer each state's name and its values [D, B, w]
 
@@ -204,17 +204,6 @@ class Recurrent(PlainCalls):
             finals = [[state.squeeze(1) for state in states] for states in finals]
         last = [dict(zip(step.states, states, strict=True)) for step, states in zip(self._steps, finals, strict=True)]
         return x.squeeze(1) if single else x.transpose(0, 1) if self.batch_first else x, last
-
-    def explain(self, input: Tensor | PackedSequence, lengths: Lengths | None = None) -> str:
-        """Which backend runs this call, and for each of the others why it does not.
-
-        Raises:
-            DataError: the input or the lengths do not fit the layer.
-            ConfigurationError: the backend asked for cannot run this call.
-        """
-        sequences = self._arrange(input, lengths)
-        extras = self._extras(None, False)
-        return f"{self._call(sequences, extras)}\n{self._choose(sequences, extras)}"
 
     def extra_repr(self) -> str:
         """Cells and sizes."""

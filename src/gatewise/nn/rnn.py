@@ -12,11 +12,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from gatewise.cells import Elman
 from gatewise.equations import Step
-from gatewise.nn.core import check_size
 from gatewise.nn.layout import Layout, torchs
 from gatewise.nn.segments import Every
 from gatewise.nn.sequences import Lengths, Resets
 from gatewise.nn.torch_form import TorchForm
+from gatewise.nn.widths import check_size
 
 
 class RNN(TorchForm):

@@ -85,8 +85,8 @@ def arrange(
         layer: what stands in messages for the layer.
 
     Raises:
-        DataError: the input is no tensor, has the wrong number of dimensions or features or no time step; or the
-            lengths do not fit (see `check_lengths`).
+        DataError: the input is no tensor or not a dense one, has the wrong number of dimensions or features or no time
+            step; or the lengths do not fit (see `check_lengths`).
     """
     if isinstance(input, PackedSequence):
         if lengths is not None:
@@ -99,6 +99,12 @@ def arrange(
         return Sequences(None, input, None, steps=len(input.batch_sizes), batch=int(input.batch_sizes[0]))
     if not isinstance(input, Tensor):
         raise DataError(f"{layer}: expected the input to be a Tensor or a PackedSequence, got {type(input).__name__}")
+    if input.is_nested or input.layout != torch.strided:
+        came = "a nested tensor" if input.is_nested else f"one of layout {input.layout}"
+        raise DataError(
+            f"{layer}: expected the input to be a dense tensor, got {came}: convert it (.to_dense(), or "
+            ".to_padded_tensor(0.0) with lengths=)"
+        )
     form = f"[B, T, {features}]" if batch_first else f"[T, B, {features}]"
     if input.dim() not in (2, 3) or input.shape[-1] != features:
         raise DataError(

@@ -15,8 +15,8 @@ from gatewise.backends.cpu import unit_stride
 from gatewise.backends.layer_scan import eligible
 from gatewise.cells import Cell
 from gatewise.errors import ConfigurationError, DataError
-from gatewise.nn.core import States
 from gatewise.nn.plain import PlainCalls
+from gatewise.nn.running import States
 from gatewise.nn.sequences import Lengths, Resets, Sequences
 from gatewise.nn.variants import Options
 
@@ -130,32 +130,6 @@ class TorchForm(PlainCalls):
         between = None if draw is None else lambda value, layer: self._drop(value, layer, draw)
         dense, finals = torch_fused.run(stack, x, states, weights, lengths, from_zero=from_zero, between=between)
         return sequences.restore(dense), finals
-
-    def explain(
-        self,
-        input: Tensor | PackedSequence,
-        lengths: Lengths | None = None,
-        *,
-        resets: Resets | None = None,
-        return_states: Literal["last", "all"] = "last",
-    ) -> str:
-        """Which backend runs this call, and for each of the others why it does not.
-
-        Raises:
-            DataError: the input, the lengths or the resets do not fit the layer.
-            ConfigurationError: the backend asked for cannot run this call.
-
-        >>> from gatewise import LSTM
-        >>> print(LSTM(3, 5).explain(torch.randn(7, 2, 3)))
-        LSTM of T=7, B=2, H=5, X=3, float32 on cpu
-        backend: cpu (the first of "auto" that can)
-          cpu: runs the call
-          torch: could run the call; it comes later in the order of "auto"
-          reference: could run the call; it comes later in the order of "auto"
-        """
-        sequences = self._arrange(input, lengths)
-        extras = self._extras(self._marks(resets, sequences), return_states == "all")
-        return f"{self._call(sequences, extras)}\n{self._choose(sequences, extras)}"
 
     @torch.no_grad()
     def observe(
