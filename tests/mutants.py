@@ -278,6 +278,20 @@ LINES: dict[tuple[str, str], list[tuple[str, str]]] = {  # by module and tests
             ("part"),
         ),
     ],
+    ("backends.plan", "backends/test_layer_scan.py::test_sums_whose_first_product_is_read_elsewhere"): [
+        (
+            ("if users.get(other) != total or other in self.ends:"),
+            ("if other in self.ends:"),
+        ),
+        (
+            ("and users.get(first) == [other]"),
+            ("and True"),
+        ),
+        (
+            ("if len(packs) != 1 or any("),
+            ("if any("),
+        ),
+    ],
     ("backends.plan", "backends/test_layer_scan.py::test_sums_of_more_than_two_products_count_each_once"): [
         (
             ("if arg in ahead and arg not in taken"),

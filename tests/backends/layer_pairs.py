@@ -12,7 +12,7 @@ from tests.tolerance import assert_close
 
 X, H = 3, 5
 WIDTHS = {"P": 2, "S": 2}
-SIZES: dict[str | None, int] = {"X": X, **WIDTHS, None: 1}
+SIZES: dict[str | None, int] = {"X": X, "Q": 2, **WIDTHS, None: 1}
 
 UNSQUASHED = (cells.get("slstm"), cells.get("odyssey-niaf"))  # cells that use a net input as it is
 

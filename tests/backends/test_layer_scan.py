@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from gatewise import Recurrent
-from gatewise.cells import Cell, State
-from gatewise.equations import Expr, matmul, sigmoid, tanh
-from tests.backends.layer_pairs import CELLS, FORMS, H, X, compare, flat, normal, pair, recurrent, states
+from gatewise.cells import Cell, Input, State
+from gatewise.equations import Expr, matmul, parameter, sigmoid, tanh
+from tests.backends.layer_pairs import CELLS, FORMS, SIZES, H, X, compare, flat, normal, pair, recurrent, states
 from tests.tolerance import assert_close
 
 DTYPES = [torch.float64, torch.float32]
@@ -164,6 +164,27 @@ def test_sums_of_more_than_two_products_count_each_once() -> None:
     layer, x = pair(make, torch.float64)[1], normal(6, 4, X, seed=1)
     stream = layer.stream(batch=4)
     assert torch.equal(torch.stack([stream.step(now).clone() for now in x]), layer(x)[0])
+
+
+class Shared(Cell):
+    """Products to which others are added, but which are read elsewhere too, or made of another input."""
+
+    q = Input("Q")
+    h = State()
+
+    def step(self, x: Expr, q: Expr, h: Expr) -> Mapping[str, Expr]:
+        both = matmul("W_s", x) + parameter("b_s")
+        alone = matmul("W_d", x)
+        first = tanh(both + matmul("U_a", h)) * sigmoid(both + matmul("U_b", h))
+        second = sigmoid((alone + parameter("b_d")) + matmul("U_d", h)) * tanh(alone)
+        return {"h": first + second + tanh(matmul("Q_e", q) + matmul("U_e", h))}
+
+
+def test_sums_whose_first_product_is_read_elsewhere() -> None:
+    def make(**more: Any) -> Recurrent:
+        return Recurrent(Shared(), X, H, widths={"Q": SIZES["Q"]}, **more)
+
+    compare(make, torch.float64, given=True, arguments={"bidirectional": True, "num_layers": 2}, lengths=RAGGED)
 
 
 def test_states_that_begin_at_minus_infinity() -> None:
