@@ -15,7 +15,7 @@ from gatewise.cli.parameter import REQUIRED, Parameter, read_parameters
 from gatewise.cli.plan import show_plan
 from gatewise.cli.run import CHECKPOINT_EVERY, KEEP, Order, TrainingRun
 from gatewise.cli.trained import check_labels
-from gatewise.errors import CheckpointWarning, ConfigurationError, DataError, TrainingInterrupted, nearest
+from gatewise.errors import AudioWarning, CheckpointWarning, ConfigurationError, DataError, TrainingInterrupted, nearest
 
 if TYPE_CHECKING:
     from gatewise.data import Ragged
@@ -101,7 +101,7 @@ def resume(
 def carry_out(run: TrainingRun, to: Destination) -> int:
     """Do what a training is asked for, from its beginning or from where it was interrupted; the exit code."""
     try:
-        with run:
+        with run, _warnings_as_notes(to):
             if not to.dry_run:
                 _check_out(to)
             return {"forecast": _forecast, "classify": _classify, "transcribe": _transcribe}[run.order.task](run, to)
@@ -131,8 +131,7 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     if to.dry_run:
         return show_plan(forecaster.plan(training), order, to.as_json)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
+    forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(forecaster):
         return _nothing_trained()
@@ -163,8 +162,7 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     if to.dry_run:
         return show_plan(classifier.plan(sequences), order, to.as_json)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))
+    classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(classifier):
         return _nothing_trained()
@@ -198,8 +196,7 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     if to.dry_run:
         return show_plan(transcriber.plan(data), order, to.as_json)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
+    transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(transcriber):
         return _nothing_trained()
@@ -215,9 +212,10 @@ def _some(transcriber: "Transcriber", data: Path) -> Any:
     from gatewise.data import read_transcripts
     from gatewise.reports.transcription import SHOWN
 
-    return transcriber.examples(
-        read_transcripts(data, transcriber.front_end_.suffixes, text=False).first(SHOWN), text=False
-    )
+    shown = read_transcripts(data, transcriber.front_end_.suffixes, text=False).first(SHOWN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)  # training has said it of all recordings
+        return transcriber.examples(shown, text=False)
 
 
 def _start(order: Order) -> Path | None:

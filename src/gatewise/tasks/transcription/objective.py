@@ -16,6 +16,7 @@ from gatewise.tasks.error_rates import sum_of_edits
 from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, by_length, shuffled_batches, steps_needed
 from gatewise.tasks.transcription.networks import Network
+from gatewise.training.progress import counted
 
 # Steps over which the penalty of blanks falls to 0, at most, and as a share of all. With it a small set (60 lines of 2
 # to 5 letters) left the all-blank plateau within 75 steps, without it after 120 to 285 steps or not at all.
@@ -158,11 +159,12 @@ class TranscribeObjective:
 
 
 @torch.no_grad()
-def run_network(network: Network, examples: Examples) -> list[Tensor]:
+def run_network(network: Network, examples: Examples, *, progress: bool = False) -> list[Tensor]:
     """Logits `[steps, V]` of each sequence on the CPU, float32; the network must be in evaluation mode."""
     device = next(network.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(examples)
-    for indices in by_length(examples.frames.lengths, PREDICTION_BATCH, PREDICTION_FRAMES):
+    batches = list(by_length(examples.frames.lengths, PREDICTION_BATCH, PREDICTION_FRAMES))
+    for indices in counted(batches, "running the network", enabled=progress):
         frames, lengths = examples.pad(indices)
         logits, steps = network(frames.to(device), lengths)
         for b, i in enumerate(indices):

@@ -252,7 +252,7 @@ class Transcriber(BaseEstimator):
         """
         check_is_fitted(self)
         check_structure(self, self.structure_)
-        found = read_examples(X, y, self.front_end_, text=text, column=self.text)
+        found = read_examples(X, y, self.front_end_, text=text, column=self.text, progress=self.progress)
         if found.frames.n_channels != self.n_features_in_:
             raise DataError(
                 f"frames have {found.frames.n_channels} features, those of training {self.n_features_in_}: "
@@ -280,7 +280,7 @@ class Transcriber(BaseEstimator):
         """
         examples = self.examples(X, text=False)
         with cpu_threads(self.threads):
-            rows = run_network(self.network_, examples)
+            rows = run_network(self.network_, examples, progress=self.progress)
             return transcribe(rows, decoder or self._decoder, self.vocabulary_, self.subsampling_)
 
     def predict(self, X: Any) -> list[str]:
@@ -336,7 +336,7 @@ class Transcriber(BaseEstimator):
         targets = encode_all(examples, self.vocabulary_)
         check_lengths(examples, targets, self.subsampling_, "correct their texts")
         with cpu_threads(self.threads):
-            rows = run_network(self.network_, examples)
+            rows = run_network(self.network_, examples, progress=self.progress)
             pairs = zip(rows, targets, strict=True)
             return [aligned(row, labels, self.vocabulary_, self.subsampling_) for row, labels in pairs]
 
