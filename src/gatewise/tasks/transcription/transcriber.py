@@ -61,6 +61,8 @@ class Transcriber(BaseEstimator):
         blank_penalty: what a blank costs in the loss of the first step, in nats, falling to 0 within 200 steps: it
             keeps the network from learning first of all to say nothing.
         batch_size: sequences of a batch.
+        batch_frames: frames of a batch at most, padding included, in the place of `batch_size`: sequences of similar
+            length stand side by side, fewer of the long ones. None: as `batch_size` says.
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         weight_noise: standard deviation of normal noise on all weights while gradients are taken (Graves, Mohamed &
@@ -124,6 +126,7 @@ class Transcriber(BaseEstimator):
         augmentation: float = 1.0,
         blank_penalty: float = 1.0,
         batch_size: int = 16,
+        batch_frames: int | None = None,
         learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         weight_noise: float = 0.0,
@@ -154,6 +157,7 @@ class Transcriber(BaseEstimator):
         self.augmentation = augmentation
         self.blank_penalty = blank_penalty
         self.batch_size = batch_size
+        self.batch_frames = batch_frames
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.weight_noise = weight_noise
