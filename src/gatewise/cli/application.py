@@ -55,6 +55,15 @@ DryRun = Annotated[
     ),
 ]  # fmt: skip
 
+FindRate = Annotated[
+    bool,
+    typer.Option(
+        "--find-learning-rate", rich_help_panel="Run",
+        help="Train nothing that is kept: try a hundred learning rates, and suggest the one at which the loss falls "
+        "fastest.",
+    ),
+]  # fmt: skip
+
 app = typer.Typer(
     name="gatewise",
     help="LSTM for sequences in files: train, evaluate, predict, report.",
@@ -115,9 +124,12 @@ def _forecast(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a forecaster: N steps ahead of one column of a table, with quantiles."""
-    return train("forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
 def _classify(
@@ -131,9 +143,12 @@ def _classify(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a classifier: a label for each sequence, of any length and number of channels."""
-    return train("classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
 def _transcribe(
@@ -151,15 +166,23 @@ def _transcribe(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a transcriber: the text of line images, pen strokes, or recordings of sound."""
-    return train("transcribe", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "transcribe", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
-def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool) -> Destination:
-    if out is None and not dry_run:
+def _destination(
+    out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool, find_rate: bool
+) -> Destination:
+    if dry_run and find_rate:
+        raise ConfigurationError("--dry-run and --find-learning-rate were both given: ask for one at a time")
+    to = Destination(out or Path(), overwrite, as_json, quiet, dry_run, find_rate)
+    if out is None and to.trains:
         raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
-    return Destination(out or Path(), overwrite, as_json, quiet, dry_run)
+    return to
 
 
 FORECAST_EXAMPLES = """[bold]Examples[/bold]

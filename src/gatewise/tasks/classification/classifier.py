@@ -31,7 +31,7 @@ from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Checkpoints, Journal, Plan, plan_of
+from gatewise.training import Checkpoints, Journal, LearningRates, Plan, plan_of, rates_of
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -233,6 +233,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
         data = TrainingSet.read(self, X, y, groups, self._columns())
         with cpu_threads(self.threads):
             return plan_of(lambda journal: self._train(data, None, journal))
+
+    def learning_rates(self, X: Any, y: Any = None, groups: Any = None) -> LearningRates:
+        """The range test of what `fit` would train first: a suggestion for `learning_rate`. Raises as `fit`."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y, groups, self._columns())
+        with cpu_threads(self.threads):
+            return rates_of(lambda journal: self._train(data, None, journal), progress=self.progress)
 
     def _train(self, data: TrainingSet, start: Committee | None, journal: Journal) -> Committee:
         return train_committee(

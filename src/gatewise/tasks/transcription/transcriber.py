@@ -28,7 +28,7 @@ from gatewise.tasks.transcription.storage import TASK, load_transcriber, make_ne
 from gatewise.tasks.transcription.streaming import TranscriberStream
 from gatewise.tasks.transcription.training_set import TrainingSet
 from gatewise.tasks.transcription.transcription import Decoder, Symbol, Transcription, aligned, transcribe
-from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of
+from gatewise.training import Checkpoints, Journal, LearningRates, Plan, TrainingResult, plan_of, rates_of
 
 Unit = Literal["characters", "tokens", "pieces"]
 
@@ -229,6 +229,13 @@ class Transcriber(BaseEstimator):
         data = TrainingSet.read(self, X, y)
         with cpu_threads(self.threads):
             return plan_of(lambda journal: self._train(data, None, journal))
+
+    def learning_rates(self, X: Any, y: Any = None) -> LearningRates:
+        """The range test of what `fit` would train: a suggestion for `learning_rate`. Raises as `fit`."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y)
+        with cpu_threads(self.threads):
+            return rates_of(lambda journal: self._train(data, None, journal), progress=self.progress)
 
     def _take(self, data: TrainingSet) -> None:
         """What the data say of the model."""
