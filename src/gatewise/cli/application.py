@@ -17,7 +17,9 @@ from gatewise.cli.options import with_options
 from gatewise.cli.outcome import INTERRUPTED, Destination
 from gatewise.cli.output import print_error, print_facts, print_json, print_note
 from gatewise.cli.train import classify_parameters, forecast_parameters, resume, train, transcribe_parameters
+from gatewise.cli.tune import tune, tune_parameters
 from gatewise.errors import ConfigurationError, GatewiseError
+from gatewise.search import SEARCHES
 from gatewise.version import __version__
 
 REFUSED = 2
@@ -74,6 +76,8 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train a model on a file.", rich_markup_mode="rich")
 app.add_typer(train_app, name="train")
+tune_app = typer.Typer(help="Search for the best options of a training.", rich_markup_mode="rich")
+app.add_typer(tune_app, name="tune")
 
 
 def _stoppable(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,6 +113,12 @@ def _root(
 
 @train_app.callback(invoke_without_command=True)
 def _train(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@tune_app.callback(invoke_without_command=True)
+def _tune(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
 
@@ -213,6 +223,58 @@ train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(
 train_app.command("transcribe", epilog=TRANSCRIBE_EXAMPLES)(
     _stoppable(with_options(_transcribe, transcribe_parameters()))
 )
+
+
+TUNE_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise tune {task} {example} --trials 30 --out search
+
+gatewise tune {task} {example} --space learning_rate=1e-4:1e-2:log --space hidden_size=32,64 --out search
+
+Options that are given are not tried. The same command goes on with a search that was interrupted; with more trials it
+makes it longer."""
+TUNED = {
+    "forecast": "shops.csv --target sales --horizon 7",
+    "classify": "vowels_TRAIN.ts",
+    "transcribe": "lines/manifest.csv",
+}
+
+
+def _tuner(task: str) -> Callable[..., Any]:
+    """The command that searches for a task's parameters."""
+
+    def command(
+        data: Annotated[Path, typer.Argument(metavar="DATA", help=f"As for gatewise train {task}.")],
+        given: Given,
+        trials: Annotated[int, typer.Option(metavar="N", help="Trainings in all.", rich_help_panel="Search")] = 30,
+        space: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME=VALUES", rich_help_panel="Search",
+                help="Try this option's values, instead of the task's own: LOW:HIGH, LOW:HIGH:log, or A,B,C. May be "
+                "repeated.",
+            ),
+        ] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(metavar="DIR", help="The search's folder; the best model is in it.", rich_help_panel="Search"),
+        ] = None,
+        json: Json = False,
+    ) -> int:  # fmt: skip
+        return tune(task, data, given, space or (), trials, out, json)
+
+    search = SEARCHES[task]
+    command.__doc__ = (
+        f"Search for the options of gatewise train {task}: by default {', '.join(search.space)}. What counts is the "
+        f"{search.metric} on the validation part; trainings that are worse than most are ended early."
+    )
+    return command
+
+
+for _task, _parameters in tune_parameters().items():
+    tune_app.command(_task, epilog=TUNE_EXAMPLES.format(task=_task, example=TUNED[_task]))(
+        _stoppable(with_options(_tuner(_task), _parameters))
+    )
 
 
 @app.command("resume", epilog="Example: gatewise resume airline.run")

@@ -14,6 +14,7 @@ from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
+from gatewise.training.listening import Epoch, tell
 from gatewise.training.noise import weight_noise
 from gatewise.training.nonfinite import first_layer
 from gatewise.training.objective import Batch, Gathering, Objective
@@ -370,6 +371,7 @@ class _Run(Generic[Batch]):
         row = self.at.row(metrics, self.journal.now())
         self.at.history.append(row)
         self.journal.log(row)
+        tell(Epoch(self.name, self.at.epoch, self.at.best_value if metrics else None))
 
 
 @torch.no_grad()
