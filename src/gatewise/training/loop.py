@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Generic
 
@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from gatewise.errors import TrainingError
 from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
+from gatewise.training.gradient import FIRST_SCALE, Gradients, NotFinite
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
 from gatewise.training.listening import Epoch, tell
-from gatewise.training.noise import weight_noise
-from gatewise.training.nonfinite import first_layer
 from gatewise.training.objective import Batch, Gathering, Objective
 from gatewise.training.optimizer import adamw
 from gatewise.training.options import TrainingOptions
@@ -35,9 +34,6 @@ from gatewise.training.snapshot import (
     with_prefix,
 )
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# Of losses in fp16: the first factor, and after how many batches without an overflow it doubles.
-FIRST_SCALE, GROWTH = 2.0**16, 2000
 RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
 
 
@@ -131,6 +127,7 @@ class _Run(Generic[Batch]):
         averages = options.average_decay or options.swa_from
         self.average = WeightAverage(self.named.values()) if averages else None
         self.accumulation = Accumulation(self.named, options.accumulate)
+        self.gradients = Gradients(objective, self.named, options, devices)
         steps = -(-objective.batches_per_epoch // options.accumulate)  # of an epoch
         self.total_steps = options.max_epochs * steps
         self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
@@ -239,7 +236,10 @@ class _Run(Generic[Batch]):
 
     def _train_on(self, batch: Batch) -> None:
         """Take a batch's gradient, and the step if it has come together."""
-        loss, norm = self._gradient(batch)
+        try:
+            loss, norm = self.gradients.take(batch, self.at)
+        except NotFinite as error:
+            raise self._not_finite(error.what, batch, error.random, error.layer) from error
         self.at.losses.append(loss)
         if self.options.accumulate == 1:
             self._step(norm)
@@ -253,51 +253,6 @@ class _Run(Generic[Batch]):
         self.accumulation.hand_over()
         self.at.waiting = 0
         self._step(torch.nn.utils.get_total_norm([p.grad for p in self.named.values() if p.grad is not None]))
-
-    def _gradient(self, batch: Batch) -> tuple[float, Tensor]:
-        """The loss of a batch, and the norm of its gradient, which the parameters hold then."""
-        random, at = random_states(self.devices), self.at
-        while True:
-            layer = ""
-            self.optimizer.zero_grad(set_to_none=True)
-            with weight_noise(self.named.values(), self.options.weight_noise):
-                noisy = random_states(self.devices) if self.options.weight_noise else random
-                with self._autocast():
-                    loss = self.objective.loss(batch)
-                value = loss.item()
-                if math.isfinite(value):
-                    (loss if at.scale == 1 else loss * at.scale).backward()
-                else:
-                    restore_random(noisy)
-                    with self._autocast():
-                        layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
-            if not math.isfinite(value):
-                raise self._not_finite(f"the loss is {value}", batch, random, layer)
-            gradients = [p.grad for p in self.named.values() if p.grad is not None]
-            if at.scale != 1:
-                for gradient in gradients:
-                    gradient.div_(at.scale)
-            norm = torch.nn.utils.get_total_norm(gradients)
-            # Before clipping, which would smear one NaN over every gradient.
-            if math.isfinite(norm.item()):
-                break
-            if at.scale == 1:
-                bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
-                what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-                raise self._not_finite(what, batch, random)
-            at.scale, at.scaled = max(at.scale / 2, 1.0), 0
-            restore_random(random)
-        if self.options.precision == "fp16":
-            at.scaled += 1
-            if at.scaled == GROWTH:
-                at.scale, at.scaled = at.scale * 2, 0
-        return value, norm
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        dtype = AUTOCAST.get(self.options.precision)
-        if dtype is None:
-            return nullcontext()
-        return torch.autocast(next(iter(self.named.values())).device.type, dtype)
 
     def _step(self, norm: Tensor) -> None:
         """The optimiser's step on the gradients that the parameters hold, whose norm is known."""

@@ -137,6 +137,23 @@ class ClassifyObjective:
             logits, batch.targets, weight=self._class_weight, label_smoothing=self._label_smoothing
         )
 
+    def divide(self, batch: ClassifyBatch, parts: int) -> list[ClassifyBatch]:
+        """Groups of its sequences, no longer than their longest one."""
+        places = torch.arange(len(batch.lengths)).tensor_split(min(parts, len(batch.lengths)))
+        return [
+            ClassifyBatch(
+                batch.x[: max(int(batch.lengths[part].max()), 1), part], batch.lengths[part],
+                batch.targets[part.to(self._device)], batch.indices[part.numpy()],
+            )
+            for part in places
+        ]  # fmt: skip
+
+    def weight(self, batch: ClassifyBatch) -> float:
+        """The sum of its classes' weights."""
+        if self._class_weight is None:
+            return float(len(batch.targets))
+        return self._class_weight[batch.targets].sum().item()
+
     def validate(self) -> dict[str, float]:
         """Log loss (weighted by class) and error rate of the validation part."""
         if len(self._validation) == 0:

@@ -122,6 +122,23 @@ class TranscribeObjective:
         logits, steps = self.module(batch.frames, batch.lengths)
         return ctc_loss(logits, batch.targets, steps, blank_penalty=batch.blank_penalty)
 
+    def divide(self, batch: TranscribeBatch, parts: int) -> list[TranscribeBatch]:
+        """Groups of its sequences, no longer than their longest one."""
+        return [
+            TranscribeBatch(
+                batch.frames[: max(int(batch.lengths[part].max()), 1), part],
+                batch.lengths[part],
+                [batch.targets[i] for i in part],
+                batch.indices[part],
+                batch.blank_penalty,
+            )
+            for part in np.array_split(np.arange(len(batch.targets)), min(parts, len(batch.targets)))
+        ]
+
+    def weight(self, batch: TranscribeBatch) -> float:
+        """The number of its sequences."""
+        return float(len(batch.targets))
+
     def validate(self) -> dict[str, float]:
         """The label error rate of best paths, and the mean loss per label, on the validation part."""
         if len(self._validation) == 0:
