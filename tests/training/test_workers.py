@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.resuming import sequences
+from tests.resuming import forecast_table, sequences
 from tests.training.teams import together
 from tests.training.test_gradient import Rows
 from torch import Tensor, nn
 
 from gatewise.errors import ConfigurationError, TrainingError, TrainingInterrupted
-from gatewise.tasks import Classifier
+from gatewise.tasks import Classifier, Forecaster, Transcriber
 from gatewise.tasks.journal import fit_journal
 from gatewise.training import Checkpoints, TrainingOptions, train
 from gatewise.training.workers import current_team, joined, shared, sharing
@@ -237,6 +237,22 @@ def test_a_committee_is_trained_together() -> None:
     alone = make().fit(X, y)
     assert np.allclose(first, alone.predict_proba(X), atol=1e-5)
     assert scores == pytest.approx(alone.validation_, abs=1e-5)
+
+
+def test_forecasters_and_transcribers_are_trained_together() -> None:
+    rng = np.random.default_rng(0)
+    frames = [rng.normal(size=(rng.integers(12, 30), 3)).astype(np.float32) for _ in range(24)]
+    texts = ["ab" if k % 2 else "ba" for k in range(24)]
+
+    def work(rank: int) -> Any:
+        reader = Transcriber("blstm", hidden_size=4, max_epochs=2, threads=1).fit(frames, texts)
+        forecaster = Forecaster("load", 3, time="day", id="shop", hidden_size=4, members=1, max_epochs=2)
+        forecast = forecaster.fit(forecast_table()).predict(forecast_table())["forecast"]
+        return [row.tolist() for row in reader.posteriors(frames)], forecast.to_pylist()
+
+    first, second = together(work)
+    assert first == second
+    assert isinstance(first, tuple)
 
 
 def test_an_environment_that_torchrun_does_not_make_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
