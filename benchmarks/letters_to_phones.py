@@ -1,18 +1,18 @@
 """Letters to phones: how words are said, learnt from a dictionary with connectionist temporal classification.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.letters_to_phones [--seeds 3] [--minutes 10]
+    OMP_NUM_THREADS=1 python -m benchmarks.letters_to_phones [--seeds 3] [--minutes 8]
 
 A JSON line a seed and one with the medians. The words are those of `benchmarks/data/pronunciations.py`: nine tenths to
 train on, of which 2,000 drawn at random choose the best epoch and nothing else, and a tenth to test on.
 
 A word is read with a mark before its first letter and one behind its last by a bidirectional LSTM, and each of these
-becomes `STEPS` steps of the output: one linear layer gives the labels of all of them. Three steps a letter are the fewest
-that every pronunciation in the dictionary fits in ("w" is said with seven phones), so no word is left out.
+becomes `STEPS` steps of the output: one linear layer gives the labels of all of them. Three steps a letter are the
+fewest that every pronunciation in the dictionary fits in ("w" is said with seven phones), so no word is left out.
 
 A word with several pronunciations is trained with one of them, drawn anew in each epoch. Testing counts them in two
 ways: `per` and `wer` against the first pronunciation alone, which is what the target is about; `per_nearest` and
-`wer_nearest` against that of the word's pronunciations which is nearest to what was written (the way of Rao, Peng, Sak &
-Beaufays 2015, Grapheme-to-phoneme Conversion Using Long Short-Term Memory Recurrent Neural Networks).
+`wer_nearest` against that of the word's pronunciations which is nearest to what was written (the way of Rao, Peng, Sak
+& Beaufays 2015, Grapheme-to-phoneme Conversion Using Long Short-Term Memory Recurrent Neural Networks).
 
 Minutes are those of the processor's time that training uses.
 """
@@ -105,7 +105,7 @@ class Batch:
 
 
 class Spelling:
-    """What is minimised: the loss over the training words; the best epoch has the lowest PER on the validation words."""
+    """What is minimised: the loss over the training words. The best epoch has the lowest PER on validation words."""
 
     def __init__(self, module: Speller, alphabet: Alphabet, found: Sequence[Word], seed: int, batch_size: int) -> None:
         order = np.random.default_rng([seed, len(found)]).permutation(len(found))
@@ -206,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--epochs", type=int, default=1000, help="at most")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=2)

@@ -42,7 +42,7 @@ from gatewise.tasks.transcription.examples import by_length, shuffled_batches
 from gatewise.tasks.transcription.network import JoinedFrames
 from gatewise.training import Interrupt, Journal, TrainingOptions, train
 
-JOINED = 2  # frames that become one step
+JOINED = 3  # frames that become one step
 VALIDATION = 20  # sentences, by each voice
 SCALES = tuple(round(0.8 + 0.04 * k, 2) for k in range(12))  # of the vocal tract's length
 
@@ -78,9 +78,10 @@ class Variation:
             frames = frames @ warping(round(float(np.exp(rng.uniform(-self.warp, self.warp))), 2))
         size = frames.shape[1]
         corners = np.interp(np.arange(size), np.linspace(0, size - 1, 8), rng.normal(0, self.gain, 8))
-        frames = frames + corners + self.noise * rng.standard_normal(frames.shape)
+        noise = rng.standard_normal(frames.shape, np.float32)
+        frames = frames + corners.astype(np.float32) + np.float32(self.noise) * noise
         hide = SpecAugment(feature_masks=2, widest=self.bands, frame_masks=2, longest=len(frames), share=self.share)
-        return hide(frames.astype(np.float32), rng)
+        return hide(frames, rng)
 
 
 class Recogniser(nn.Module):

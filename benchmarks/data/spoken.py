@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def _read(path: Path, voice: str) -> list[Spoken]:
     return [Spoken(voice, one, tuple(map(str, said)), times) for one, said, times in parts]
 
 
+@lru_cache(maxsize=256)
 def warping(scale: float) -> np.ndarray:
     """What features are multiplied with for a vocal tract of another length: float32 `[F, F]`.
 
