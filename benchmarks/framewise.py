@@ -5,7 +5,7 @@
 
 Of TIMIT (for those who have the licence) training set, development set and core test set are those of `read_timit`, and
 there are 61 phones; of flite, whose speech everybody can make, 680 sentences by each voice but rms are to train with,
-20 to validate, 100 to test. A frame is 13 cepstra, of which the first stands for the energy, with their first and second
+20 to validate, 100 to test. A frame is 13 cepstra, of which the first stands for the energy, with first and second
 differences, 39 numbers of mean 0 and deviation 1 in the training set, every 10 ms. One bidirectional LSTM layer of 128
 cells names each frame; the best epoch has the lowest error rate of frames on the validation set. `folded` counts
 TIMIT's 39 phones instead of the 61; frames of a glottal stop, which is none of them, are left out there. Minutes are
