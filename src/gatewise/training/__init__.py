@@ -11,6 +11,7 @@ from gatewise.training.objective import Gathering, Objective
 from gatewise.training.options import TrainingOptions
 from gatewise.training.plan import Plan, plan_of
 from gatewise.training.position import TrainingResult
+from gatewise.training.rates import LearningRates, range_test, rates_of
 from gatewise.training.saving import Checkpoints
 from gatewise.training.snapshot import restore, snapshot
 
@@ -20,6 +21,7 @@ __all__ = [
     "Gathering",
     "Interrupt",
     "Journal",
+    "LearningRates",
     "Objective",
     "Plan",
     "RunDirectory",
@@ -27,6 +29,8 @@ __all__ = [
     "TrainingResult",
     "kept_journal",
     "plan_of",
+    "range_test",
+    "rates_of",
     "restore",
     "snapshot",
     "train",

@@ -14,9 +14,11 @@ from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
+from gatewise.training.listening import Epoch, tell
 from gatewise.training.noise import weight_noise
 from gatewise.training.nonfinite import first_layer
 from gatewise.training.objective import Batch, Gathering, Objective
+from gatewise.training.optimizer import adamw
 from gatewise.training.options import TrainingOptions
 from gatewise.training.position import Position, Stopped, TrainingResult
 from gatewise.training.progress import ProgressBar
@@ -125,7 +127,7 @@ class _Run(Generic[Batch]):
         self.name, self.objective, self.options = name, objective, options
         self.journal, self.devices = journal, devices
         self.named = {name: p for name, p in objective.module.named_parameters() if p.requires_grad}
-        self.optimizer = _adamw(list(self.named.values()), options)
+        self.optimizer = adamw(self.named.values(), options)
         averages = options.average_decay or options.swa_from
         self.average = WeightAverage(self.named.values()) if averages else None
         self.accumulation = Accumulation(self.named, options.accumulate)
@@ -369,6 +371,7 @@ class _Run(Generic[Batch]):
         row = self.at.row(metrics, self.journal.now())
         self.at.history.append(row)
         self.journal.log(row)
+        tell(Epoch(self.name, self.at.epoch, self.at.best_value if metrics else None))
 
 
 @torch.no_grad()
@@ -386,13 +389,3 @@ def _gathered(objective: Objective[Batch]) -> dict[str, Tensor]:
 def _regain(objective: Objective[Batch], part: Part) -> None:
     if isinstance(objective, Gathering):
         objective.regain(under("gathered.", part.tensors))
-
-
-def _adamw(parameters: list[nn.Parameter], options: TrainingOptions) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019) that decays matrices only; fused, which is the fastest on CPU and CUDA alike."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=options.learning_rate, fused=fused)
