@@ -31,10 +31,10 @@ from torch import Tensor, nn
 
 from benchmarks.data.pronunciations import Word, split, words
 from benchmarks.runner import emit, machine
+from gatewise.data.batches import by_length, shuffled_batches
 from gatewise.nn import LSTM
 from gatewise.tasks.ctc import ctc_loss, greedy
 from gatewise.tasks.error_rates import Edits, edits
-from gatewise.tasks.transcription.examples import by_length, shuffled_batches
 from gatewise.training import Interrupt, Journal, TrainingOptions, train
 
 STEPS = 3  # of the output for each letter

@@ -35,10 +35,10 @@ from benchmarks.data import flite
 from benchmarks.data.spoken import FEATURES, Spoken, mixture, spoken, warping
 from benchmarks.runner import emit, machine
 from gatewise.data.audio import SpecAugment
+from gatewise.data.batches import by_length, shuffled_batches
 from gatewise.nn import LSTM, RNN
 from gatewise.tasks.ctc import Hypothesis, ctc_loss, greedy
 from gatewise.tasks.error_rates import error_rate
-from gatewise.tasks.transcription.examples import by_length, shuffled_batches
 from gatewise.tasks.transcription.network import JoinedFrames
 from gatewise.training import Interrupt, Journal, TrainingOptions, train
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gatewise.data import Ragged
+from gatewise.data.batches import by_length, shuffled_batches
 from gatewise.errors import ConfigurationError, DataError
-from gatewise.tasks.transcription.examples import by_length, shuffled_batches
 from gatewise.tasks.transcription.network import TranscriberNetwork
 from gatewise.training import TrainingOptions, TrainingResult, train
 
