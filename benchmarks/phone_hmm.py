@@ -8,7 +8,7 @@ of the training sentences (a bigram with one more of each) to a power, and phone
 training: the power and how much more rarely are chosen on the validation sentences. (Rabiner 1989, A Tutorial on Hidden
 Markov Models and Selected Applications in Speech Recognition.)
 
-Needs the package hmmlearn: pip install -c constraints.txt hmmlearn
+Needs the package hmmlearn (extra `bench`).
 """
 
 import time
@@ -18,13 +18,17 @@ from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hmmlearn.hmm import GMMHMM
 from sklearn.cluster import KMeans
 
 from benchmarks.data import flite
 from benchmarks.data.spoken import FEATURES, Spoken
 from gatewise.data.audio import deltas
 from gatewise.tasks.error_rates import error_rate
+
+try:
+    from hmmlearn.hmm import GMMHMM
+except ModuleNotFoundError as missing:
+    raise SystemExit("hidden Markov models need the package hmmlearn: pip install 'gatewise[bench]'") from missing
 
 if TYPE_CHECKING:
     from benchmarks.phones import Corpus
