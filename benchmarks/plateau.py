@@ -19,6 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from gatewise.tasks.ctc import BlankPlateau, ctc_loss, emission, greedy
 from gatewise.tasks.error_rates import error_rate
+from gatewise.tasks.transcription.network import JoinedFrames
 from runner import emit, machine
 
 EPOCH = 640  # lines
@@ -34,6 +35,7 @@ class Way:
     normalised: bool = False
     blank_bias: float = 0.0
     convolution: bool = False
+    joined: int = 1  # columns that become one step
 
 
 WAYS = {
@@ -46,6 +48,7 @@ WAYS = {
     "lower learning rate": Way(learning_rate=3e-4),
     "bias against the blank": Way(blank_bias=-3.0),
     "convolution in front": Way(convolution=True),
+    "joined frames": Way(joined=4),
 }
 
 
@@ -77,15 +80,18 @@ class Reader(nn.Module):
     def __init__(self, way: Way) -> None:
         super().__init__()
         self.front = nn.Conv1d(16, 32, 5, padding=2) if way.convolution else None
-        self.lstm = nn.LSTM(32 if way.convolution else 16, 64, 2, bidirectional=True)
+        width = 32 if way.convolution else 16
+        self.join = JoinedFrames(width, way.joined, 0)
+        self.lstm = nn.LSTM(self.join.width, 64, 2, bidirectional=True)
         self.head = nn.Linear(128, 11)
         with torch.no_grad():
             self.head.bias[0] += way.blank_bias
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lengths: list[int]) -> tuple[Tensor, list[int]]:
         if self.front is not None:
             x = self.front(x.permute(1, 2, 0)).relu().permute(2, 0, 1)
-        return self.head(self.lstm(x)[0])
+        steps = [-(-length // self.join.subsampling) for length in lengths]
+        return self.head(self.lstm(self.join(x, torch.tensor(lengths)))[0]), steps
 
 
 def run(way: Way, seed: int, minutes: float) -> dict[str, object]:
@@ -100,16 +106,17 @@ def run(way: Way, seed: int, minutes: float) -> dict[str, object]:
         for _ in range(EPOCH // way.batch):
             inputs, steps, labels = lines.draw(way.batch)
             penalty = way.blank_penalty if epoch <= 8 else 0.0
-            loss = ctc_loss(reader(inputs), labels, steps, blank_penalty=penalty)
+            logits, steps = reader(inputs, steps)
+            loss = ctc_loss(logits, labels, steps, blank_penalty=penalty)
             optimizer.zero_grad()
             loss.backward()
             clip_grad_norm_(reader.parameters(), 1.0)
             optimizer.step()
             losses.append(loss.item())
         with torch.no_grad():
-            logits = reader(x)
-        rate = error_rate(targets, [hypothesis.labels for hypothesis in greedy(logits, lengths)])
-        written, expected = emission(logits, lengths), sum(map(len, targets))
+            logits, ends = reader(x, lengths)
+        rate = error_rate(targets, [hypothesis.labels for hypothesis in greedy(logits, ends)])
+        written, expected = emission(logits, ends), sum(map(len, targets))
         said.append(watch.observe(loss=float(np.mean(losses)), emission=written, expected=expected))
     return {
         "epochs": epoch,

@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -148,13 +148,20 @@ def _unpacked() -> tuple[Program | None, str]:
     return Program(folder / "usr" / "bin" / "flite", libraries), ""
 
 
-def speak(text: str, voice: str, path: Path) -> tuple[Segment, ...]:
+def speak(text: str, voice: str, path: Path, settings: Mapping[str, float] | None = None) -> tuple[Segment, ...]:
     """Have a sentence spoken into a WAV file; its phones and pauses.
+
+    Args:
+        text: the sentence.
+        voice: one of `VOICES`.
+        path: of the file.
+        settings: of flite, by name: "duration_stretch", and "int_f0_target_mean" in Hz, which rms does not heed.
 
     Raises:
         SystemExit: what flite says does not fit what it wrote.
     """
-    said = program()("-voice", voice, "-psdur", "-t", text, "-o", str(path))
+    given = [part for name, value in (settings or {}).items() for part in ("--setf", f"{name}={value:g}")]
+    said = program()("-voice", voice, *given, "-psdur", "-t", text, "-o", str(path))
     pairs = re.findall(r"(\S+):(\d+\.\d{3})", said)
     # Ends are printed in seconds with three decimals.
     ends = [round(1000 * float(end)) * RATE // 1000 for _, end in pairs]

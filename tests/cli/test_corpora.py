@@ -3,6 +3,8 @@ import json
 
 import pytest
 
+from tests.data.speech_folders import make_common_voice, make_timit
+
 STROKES = """<WhiteboardCaptureSession><StrokeSet><Stroke><Point x="1" y="2" time="3"/></Stroke></StrokeSet>
 </WhiteboardCaptureSession>"""
 
@@ -76,3 +78,30 @@ def test_lists_without_lines(ondb, gatewise):
     outcome = gatewise("corpus", "iam-ondb", "ondb", "--out", "lines")
     assert outcome.code == 2
     assert "no part has a line" in outcome.err
+
+
+def test_timit_with_both_sets_of_phones_goes_on_into_training(here, gatewise, tmp_path):
+    make_timit(here / "timit")
+    outcome = gatewise("corpus", "timit", "timit", "--out", "tables", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    assert {part: table["utterances"] for part, table in found.items()} == {"train": 4, "validation": 2, "test": 2}
+    with (tmp_path / "tables" / "test.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    assert row["path"] == "../timit/TEST/DR1/MDAB0/SI648.WAV"
+    assert (row["phones"], row["folded"], row["speaker"]) == ("h# q oy l h#", "sil oy l sil", "MDAB0")
+    options = ("--text", "folded", "--unit", "tokens", "--hidden-size", "4", "--max-epochs", "1", "--validation", "0")
+    outcome = gatewise("train", "transcribe", "tables/train.csv", "--test", "tables/test.csv", *options, "--out", "m")
+    assert outcome.code == 0, outcome.err
+    assert "per" in json.loads((tmp_path / "m" / "metrics.json").read_text())["held_out"]
+
+
+def test_common_voice_has_sentences(here, gatewise, tmp_path):
+    make_common_voice(here / "en")
+    outcome = gatewise("corpus", "common-voice", "en", "--out", "tables")
+    assert (outcome.code, outcome.out.splitlines()[0]) == (0, "tables/train.csv       2 utterances")
+    lines = (tmp_path / "tables" / "validation.csv").read_text().splitlines()
+    assert lines == ["path,text,speaker", "../en/clips/three.mp3,Maybe.,eve"]
+    refused = gatewise("corpus", "timit", "en", "--out", "others")
+    assert refused.code == 2
+    assert "has no folder TRAIN and no folder TEST" in refused.err

@@ -173,6 +173,7 @@ def test_a_report_shows_lines_and_posteriors(gatewise: Program, reader: Path) ->
     assert gatewise("report", "reader", "test", "--out", str(page)).code == 0
     text = page.read_text(encoding="utf-8")
     assert "Transcription report" in text
+    assert "Confidences" in text
     assert text.count('class="symbols wide"') == 8
     assert "Confusion matrix" in text
     assert "test/00.png" in text

@@ -1,10 +1,9 @@
-"""Tiny made-up folders in the layouts of TIMIT and Common Voice."""
+"""The folders of TIMIT and Common Voice, segments, and tables of utterances."""
 
 import csv
 
 import numpy as np
 import pytest
-import soundfile
 
 from gatewise.data.audio import SpeechFeatures, read_audio
 from gatewise.data.speech import (
@@ -23,30 +22,12 @@ from gatewise.data.speech import (
 )
 from gatewise.data.speech.timit import TEST, VALIDATION
 from gatewise.errors import DataError
-
-SAID = {"SA1": "She had your dark suit.", "SI648": "A sailboat may have a bone in her teeth.", "SX37": "Oil."}
-PHN = "0 1600 h#\n1600 3000 q\n3000 4000 oy\n4000 5200 l\n5200 8000 h#\n"
+from tests.data.speech_folders import HEADER, SAID, make_common_voice, make_timit
 
 
 @pytest.fixture
 def timit(tmp_path):
-    def make(lower=False):
-        root = tmp_path / "timit"
-        for place in ("TRAIN/DR1/FCJF0", "TRAIN/DR2/MARC0", "TEST/DR1/MDAB0", "TEST/DR1/FAKS0", "TEST/DR1/MREB9"):
-            for name, text in SAID.items():
-                stem = root / place / name
-                files = {".PHN": PHN, ".TXT": f"0 8000 {text}\n"}
-                for suffix, content in files.items():
-                    path = stem.with_suffix(suffix)
-                    path = root / str(path.relative_to(root)).lower() if lower else path
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(content)
-                path = stem.with_suffix(".WAV")
-                path = root / str(path.relative_to(root)).lower() if lower else path
-                soundfile.write(path, np.sin(np.arange(8000.0)) / 2, 16000, format="NIST", subtype="PCM_16")
-        return root
-
-    return make
+    return lambda lower=False: make_timit(tmp_path / "timit", lower)
 
 
 @pytest.mark.parametrize("lower", [False, True])
@@ -155,22 +136,9 @@ def test_segments_of_another_recording_are_refused():
         framewise([], 3, SpeechFeatures(), ["a", "b"])
 
 
-HEADER = "client_id\tpath\tsentence_id\tsentence\tup_votes\n"
-
-
 @pytest.fixture
 def common_voice(tmp_path):
-    root = tmp_path / "cv" / "en"
-    (root / "clips").mkdir(parents=True)
-    for part, rows in {
-        "train": 'ann\tone.mp3\t1\tHe said "no"\t2\nbob\ttwo\t2\tYes.\t2\n',
-        "dev": "eve\tthree.mp3\t3\tMaybe.\t2\n",
-        "test": "eve\tthree.mp3\t3\tMaybe.\t2\r\n",
-    }.items():
-        (root / f"{part}.tsv").write_text(HEADER + rows, newline="")
-    for name in ("one", "two", "three"):
-        soundfile.write(root / "clips" / f"{name}.mp3", np.sin(np.arange(32000.0) / 20) / 2, 32000)
-    return root
+    return make_common_voice(tmp_path / "cv" / "en")
 
 
 def test_common_voice_is_read(common_voice):
@@ -227,7 +195,15 @@ def test_a_manifest_is_a_table_beside_its_recordings(tmp_path):
     assert rows[1]["phones"] == ""
     write_manifest(tmp_path / "m.csv", utterances, [("sil", "sh"), ()])
     assert '"clips/x, y.wav","He said ""no""",sil sh,ann' in (tmp_path / "m.csv").read_text()
-    with pytest.raises(DataError, match="phones for each of 2 utterances, got 1"):
-        write_manifest(tmp_path / "m.csv", utterances, [("sil",)])
+    write_manifest(tmp_path / "m.csv", utterances, folded=[("sil", "sh"), ("y",)])
+    assert (tmp_path / "m.csv").read_text().splitlines()[::2] == [
+        "path,text,phones,folded,speaker",
+        "y.wav,Yes.,,y,bob",
+    ]
+    write_manifest(tmp_path / "m.csv", utterances[1:])
+    assert (tmp_path / "m.csv").read_text() == "path,text,speaker\ny.wav,Yes.,bob\n"
+    for given in ({"phones": [("sil",)]}, {"folded": [("sil",)]}):
+        with pytest.raises(DataError, match="phones for each of 2 utterances, got 1"):
+            write_manifest(tmp_path / "m.csv", utterances, **given)
     with pytest.raises(DataError, match="at least one utterance"):
         write_manifest(tmp_path / "m.csv", [])

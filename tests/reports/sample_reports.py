@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewise.reports import (
+    CalibrationBins,
     CellTrace,
     ConfusionMatrix,
     Curve,
@@ -194,4 +195,5 @@ def transcribe_report() -> Report:
             reading("lines/0007.png", "771", "7/1", 110, 32, 1),
             reading("speech/hello <b>.wav", "HH AH L OW", "HH AH L OW", 96, 40, 2, seconds=0.01),
         ),
+        calibration=CalibrationBins((0.31, 0.57, 0.75, 0.985), (0.5, 0.52, 0.8, 0.97), (2, 31, 90, 877), 0.023),
     )

@@ -17,11 +17,11 @@ from gatewise.reports import ConfusionMatrix, ForecastPanel, Metric, MetricsTabl
 HEADINGS = {
     "forecast": ["Results", "Forecast", "Training", "A look into the cell"],
     "classify": ["Results", "Classes", "Training", "A look into the cell"],
-    "transcribe": ["Results", "Recordings", "Training"],
+    "transcribe": ["Results", "Recordings", "Confidences", "Training"],
 }
 # (figures, images in them): forecast, two curves, the cell with i f o c; an input of many channels is an image too, and
 # so is each recording.
-DRAWN = {"forecast": (4, 4), "classify": (3, 5), "transcribe": (5, 3)}
+DRAWN = {"forecast": (4, 4), "classify": (3, 5), "transcribe": (6, 3)}
 
 LAYOUT = """(() => {
   const box = e => e.getBoundingClientRect();

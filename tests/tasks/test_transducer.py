@@ -1,15 +1,18 @@
 """The networks of a transducer, and its decoders against all sequences of labels."""
 
 import math
-from itertools import product
+from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from gatewise import LSTM
 from gatewise.errors import ConfigurationError, DataError
+from gatewise.tasks.language import LabelNGram, read_arpa
 from gatewise.tasks.transducer import (
     AdditiveJoint,
     LayerEncoder,
@@ -113,6 +116,109 @@ def test_sequences_of_a_batch_are_searched_alone() -> None:
             for got, want in zip(*([h] if not isinstance(h, list) else h for h in (together[b], alone)), strict=True):
                 assert (got.labels, got.starts, got.ends) == (want.labels, want.starts, want.ends)
                 assert got.log_prob == pytest.approx(want.log_prob)
+
+
+class Chain:
+    """A language model that looks at the last label alone; a state is the prefix, so that mistaken ones are noticed.
+
+    Args:
+        scores: ln p of a label (a column; of the end, in the blank's place) after another (a row; the blank: none).
+    """
+
+    def __init__(self, scores: np.ndarray, blank: int) -> None:
+        self.scores, self.blank = scores, blank
+        self.asked: list[tuple[int, ...]] = []
+
+    def begin(self) -> tuple[tuple[int, ...], np.ndarray]:
+        return (), self.scores[self.blank]
+
+    def advance(self, states: Any, labels: Any) -> tuple[list[tuple[int, ...]], np.ndarray]:
+        after = [(*state, label) for state, label in zip(states, labels, strict=True)]
+        self.asked += after
+        return after, self.scores[list(labels)]
+
+    def log_prob(self, labels: tuple[int, ...]) -> float:
+        return float(sum(self.scores[a, b] for a, b in pairwise((self.blank, *labels, self.blank))))
+
+
+def chain(seed: int, blank: int = 0, labels: int = LABELS) -> Chain:
+    scores = np.random.default_rng(seed).normal(0, 2, (labels, labels))
+    return Chain(scores - np.log(np.exp(scores).sum(1, keepdims=True)), blank)
+
+
+@pytest.mark.parametrize("blank", [0, 1])
+@pytest.mark.parametrize(("weight", "bonus"), [(1.0, 0.0), (0.4, 0.7), (2.0, -0.5), (0.0, 0.3)])
+def test_a_language_model_counts_as_in_the_definition(blank: int, weight: float, bonus: float) -> None:
+    transducer, x, model = made(blank=blank), inputs(3, 1), chain(5, blank)
+    exact = all_of(transducer, x, 4)
+    want = {labels: p + weight * model.log_prob(labels) + bonus * len(labels) for labels, p in exact.items()}
+    found = transducer_beam(
+        transducer, x, width=200, n_best=200, most_per_step=6, language_model=model, weight=weight, bonus=bonus
+    )[0]
+    # What is longer than four labels is not in the reference.
+    found = [hypothesis for hypothesis in found if len(hypothesis.labels) <= 4]
+    assert [hypothesis.labels for hypothesis in found[:8]] == sorted(want, key=lambda labels: -want[labels])[:8]
+    for hypothesis in found[:20]:
+        assert hypothesis.log_prob == pytest.approx(exact[hypothesis.labels], abs=1e-9)
+        assert hypothesis.score == pytest.approx(want[hypothesis.labels], abs=1e-9)
+    assert bool(model.asked) == (weight > 0)
+
+
+def test_a_language_model_leads_the_search_and_does_not_only_choose_at_its_end() -> None:
+    scores = np.log(np.full((4, 4), 0.02))
+    scores[0, 3] = scores[3, 2] = scores[2, 0] = np.log(0.94)  # it expects 3 2 and nothing else
+    model = Chain(scores, blank=0)
+    logits = torch.tensor([[0.0, 1.2, 0.0, 0.7], [0.0, 1.2, 0.7, 0.0]], dtype=torch.float64)[:, None]
+    transducer = spelled(4)
+    alone = transducer_beam(transducer, logits, width=3, n_best=3, most_per_step=1)[0]
+    assert (3, 2) not in [hypothesis.labels for hypothesis in alone]
+    (best,) = transducer_beam(transducer, logits, width=3, most_per_step=1, language_model=model)[0]
+    assert best.labels == (3, 2)
+
+
+def test_what_a_language_model_forbids_is_not_written() -> None:
+    scores = np.full((LABELS, LABELS), np.log(0.5))
+    scores[:, 2] = -np.inf
+    found = transducer_beam(made(), inputs(4, 1), width=8, n_best=8, language_model=Chain(scores, 0))[0]
+    assert found
+    assert all(2 not in hypothesis.labels for hypothesis in found)
+    everything = Chain(np.full((LABELS, LABELS), -np.inf), 0)
+    with pytest.raises(DataError, match="allows none of the hypotheses of sequence 0"):
+        transducer_beam(made(), inputs(4, 1), language_model=everything)
+    # At a weight of 0 it is not asked at all.
+    assert transducer_beam(made(), inputs(4, 1), language_model=everything, weight=0.0) == transducer_beam(
+        made(), inputs(4, 1)
+    )
+
+
+def test_an_ngram_of_labels_can_be_the_language_model(tmp_path: Path) -> None:
+    path = tmp_path / "lm.arpa"
+    path.write_text(
+        "\\data\\\nngram 1=4\nngram 2=2\n\n\\1-grams:\n-1 <s> -0.5\n-1 </s>\n-0.6 a -0.3\n-0.4 b\n\n"
+        "\\2-grams:\n-0.1 <s> b\n-0.2 a a\n\n\\end\\\n"
+    )
+    ngram = read_arpa(path)
+    model = LabelNGram(ngram, ["", "a", "b"])
+    found = transducer_beam(made(), inputs(4, 1), n_best=5, language_model=model, weight=0.8)[0]
+    for hypothesis in found:
+        spelt = ["_ab"[label] for label in hypothesis.labels]
+        assert hypothesis.score == pytest.approx(hypothesis.log_prob + 0.8 * ngram.log_prob(spelt), abs=1e-5)
+    with pytest.raises(ConfigurationError, match="the transducer's blank is 1, but the language model was told 0"):
+        transducer_beam(made(blank=1), inputs(4, 1), language_model=model)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weight": -1.0}, "weight is -1.0"),
+        ({"bonus": math.inf}, "bonus is inf"),
+        ({"language_model": Chain(np.zeros((2, 2)), 0)}, "expected a state and scores .1, 3. without NaN"),
+        ({"language_model": Chain(np.full((3, 3), np.nan), 0)}, "expected a state and scores .1, 3. without NaN"),
+    ],
+)
+def test_a_language_model_that_does_not_fit_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ConfigurationError, DataError), match=message):
+        transducer_beam(made(), inputs(2, 1), **options)
 
 
 class Spelled(nn.Module):

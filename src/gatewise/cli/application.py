@@ -400,7 +400,10 @@ def _cells(
 @app.command("corpus", epilog="Example: gatewise corpus iam ~/iam --out iam-lines")
 @_stoppable
 def _corpus(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="iam (images) or iam-ondb (pen strokes).")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="iam (images), iam-ondb (pen strokes), timit or common-voice (speech)."),
+    ],
     root: Annotated[Path, typer.Argument(metavar="FOLDER", help="The corpus as its owners give it out, unpacked.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write a table for each part: train.csv, ...")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there.")] = False,

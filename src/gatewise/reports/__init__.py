@@ -1,5 +1,6 @@
 """The report of a trained model: pure data in, one self-contained HTML file out."""
 
+from gatewise.reports.calibration import CalibrationBins
 from gatewise.reports.content import (
     CellTrace,
     ConfusionMatrix,
@@ -14,6 +15,7 @@ from gatewise.reports.html import render, write_report
 from gatewise.reports.reading import Reading, ReadSymbol
 
 __all__ = [
+    "CalibrationBins",
     "CellTrace",
     "ConfusionMatrix",
     "Curve",

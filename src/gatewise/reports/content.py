@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from gatewise.errors import ConfigurationError
+from gatewise.reports.calibration import CalibrationBins
 from gatewise.reports.reading import Reading
 from gatewise.reports.record import Record
 from gatewise.reports.timeline import Times
@@ -340,6 +341,7 @@ class Report(Record):
     confusion: ConfusionMatrix | None = None
     cell: CellTrace | None = None
     readings: tuple[Reading, ...] = ()
+    calibration: CalibrationBins | None = None
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):

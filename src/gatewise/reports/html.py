@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gatewise import disk
 from gatewise.errors import ConfigurationError
-from gatewise.reports import cell_plot, forecast_plot, loss_plot, reading_plot
+from gatewise.reports import calibration_plot, cell_plot, forecast_plot, loss_plot, reading_plot
+from gatewise.reports.calibration import CalibrationBins
 from gatewise.reports.canvas import COLOURS, SERIES, SIZES, drawing, in_both_sizes, number, to_svg
 from gatewise.reports.confusion_table import confusion_sentences, confusion_table
 from gatewise.reports.content import (
@@ -53,6 +54,7 @@ def render(report: Report) -> str:
         _results(report.metrics, report.notes),
         _forecasts(report.forecasts),
         _readings(report.readings),
+        _calibration(report.calibration),
         _confusion(report.confusion),
         _history(report.history),
         _cell(report.cell),
@@ -270,6 +272,31 @@ def _reading(reading: Reading, k: int) -> str:
         f"</figcaption>{_legend(entries)}{strips}"
         f"{in_both_sizes(f'r{k}', f'{reading.name} {right}', partial(reading_plot.paint, reading))}</figure>"
     )
+
+
+def _calibration(bins: CalibrationBins | None) -> str:
+    if bins is None:
+        return ""
+    said = (
+        f"<p>On average the confidence of a text is {100 * bins.error:.1f} points of 100 from how often texts of such "
+        "a confidence are right. A dot stands for those of similar confidence, larger where there are more, and would "
+        "be on the dashed line if confidences said how often they are right.</p>"
+    )
+    pairs = zip(bins.confidence, bins.accuracy, bins.count, strict=True)
+    rows = "".join(
+        f'<tr><th scope="row">{_fixed(x, 2)}</th><td>{_fixed(y, 2)}</td><td>{count:,}</td></tr>'
+        for x, y, count in pairs
+    )
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("confidence", "right", "texts"))
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    label = f"Share of right texts over confidence, {len(bins.count)} bins"
+    body = (
+        "<figure>\n<figcaption><h3>Share of texts that are right</h3>"
+        f'<span class="of">{bins.total:,} texts</span></figcaption>'
+        f"{in_both_sizes('calibration', label, partial(calibration_plot.paint, bins))}"
+        f"<details><summary>Values</summary>{_scroll('Values of the bins', table)}</details></figure>"
+    )
+    return _section("calibration", "Confidences", said + body)
 
 
 def _confusion(matrix: ConfusionMatrix | None) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.reports.calibration import CalibrationBins
 from gatewise.reports.content import ConfusionMatrix, Report
 from gatewise.reports.history import loss_curves
 from gatewise.reports.reading import Reading, ReadSymbol
@@ -30,7 +31,7 @@ def transcription_report(transcriber: Transcriber, X: Any = None, y: Any = None)
         DataError: X or y do not fit the model.
     """
     scores: dict[str, Any] = {}
-    where, confusion, readings = "the recordings that training held out", None, ()
+    where, confusion, readings, bins = "the recordings that training held out", None, (), None
     if "error_rate" in transcriber.validation_:
         scores = {"per" if transcriber.unit == "tokens" else "cer": transcriber.validation_["error_rate"]}
     if X is not None:
@@ -40,7 +41,7 @@ def transcription_report(transcriber: Transcriber, X: Any = None, y: Any = None)
         else:
             compared = transcriber.compare(examples)
             scores, where = compared.metrics(), f"{len(examples)} recordings given to this report"
-            confusion = _confusion(compared)
+            confusion, bins = _confusion(compared), _calibration(compared)
             readings = _readings(transcriber, examples, compared.found, compared.right)
     return Report(
         title="Recordings read",
@@ -52,6 +53,7 @@ def transcription_report(transcriber: Transcriber, X: Any = None, y: Any = None)
         history=loss_curves(transcriber.history_, loss="Training loss (CTC, nats a symbol)"),
         confusion=confusion,
         readings=readings,
+        calibration=bins,
     )
 
 
@@ -63,6 +65,16 @@ def _facts(transcriber: Transcriber) -> tuple[tuple[str, str], ...]:
         ("Network", transcriber.backbone_),
         ("Frames a step", str(transcriber.subsampling_)),
         ("Seed", str(transcriber.seed)),
+    )
+
+
+def _calibration(compared: Comparison) -> CalibrationBins:
+    found = compared.calibration()
+    return CalibrationBins(
+        tuple(found.confidence.round(4).tolist()),
+        tuple(found.accuracy.round(4).tolist()),
+        tuple(found.count.tolist()),
+        round(found.error, 4),
     )
 
 

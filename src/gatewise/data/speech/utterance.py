@@ -34,13 +34,22 @@ class Utterance:
         return tuple(segment.label for segment in self.segments)
 
 
-def write_manifest(path: str | Path, utterances: Sequence[Utterance], phones: Sequence[Sequence[str]] = ()) -> None:
+def write_manifest(
+    path: str | Path,
+    utterances: Sequence[Utterance],
+    phones: Sequence[Sequence[str]] = (),
+    *,
+    folded: Sequence[Sequence[str]] = (),
+) -> None:
     """Write a table of utterances, a row each: path (relative to the table's folder), text, phones, speaker.
+
+    Where no utterance has phones, the table has no such column.
 
     Args:
         path: of the table, a CSV file.
         utterances: at least one.
-        phones: of each utterance, where not those of its segments, such as folded ones.
+        phones: of each utterance, where not those of its segments.
+        folded: of each utterance, phones out of a smaller set: a column "folded".
 
     Raises:
         DataError: no utterances; not phones for each.
@@ -48,14 +57,17 @@ def write_manifest(path: str | Path, utterances: Sequence[Utterance], phones: Se
     """
     if not utterances:
         raise DataError(f'"{path}": expected at least one utterance for a manifest')
-    if phones and len(phones) != len(utterances):
-        raise DataError(f'"{path}": expected phones for each of {len(utterances)} utterances, got {len(phones)}')
+    for given in (phones, folded):
+        if given and len(given) != len(utterances):
+            raise DataError(f'"{path}": expected phones for each of {len(utterances)} utterances, got {len(given)}')
     path = Path(path)
     table = io.StringIO(newline="")
     rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["path", "text", "phones", "speaker"])
+    said = phones or [utterance.phones for utterance in utterances]
+    columns = {"phones": said if any(said) else (), "folded": folded}
+    columns = {name: list(map(" ".join, column)) for name, column in columns.items() if column}
+    rows.writerow(["path", "text", *columns, "speaker"])
     for number, utterance in enumerate(utterances):
-        said = phones[number] if phones else utterance.phones
         place = Path(os.path.relpath(utterance.path.resolve(), path.resolve().parent)).as_posix()
-        rows.writerow([place, utterance.text, " ".join(said), utterance.speaker])
+        rows.writerow([place, utterance.text, *(column[number] for column in columns.values()), utterance.speaker])
     write_file(path, table.getvalue().encode())
