@@ -20,8 +20,8 @@ class Corpus:
     """S documents.
 
     Attributes:
-        rows: labels `[N]`, or events as 0 and 1, uint8 `[N, E]`. Before each document stands a row of its beginning:
-            label 0, or no event.
+        rows: labels `[N]`, or which events sound, booleans `[N, E]`. Before each document stands a row for its
+            beginning: label 0, or no event.
         starts: the first step of each document, int64 `[S]`: a row that is read, while the next one is foretold.
         lengths: how many rows of each are foretold, int64 `[S]`.
         names: what messages call each.

@@ -132,13 +132,13 @@ class EventSymbols:
         """Pieces as rows. Raises `DataError` for unknown events, by their first place each."""
         lengths = np.array([len(frames) for frames in pieces.frames], np.int64)
         starts = np.append(0, np.cumsum(lengths + 1)[:-1])
-        rows = np.zeros((int((lengths + 1).sum()) + 1, self.size), np.uint8)
+        rows = np.zeros((int((lengths + 1).sum()) + 1, self.size), bool)
         unknown: dict[str, str] = {}
         for start, frames, name in zip(starts, pieces.frames, pieces.names, strict=True):
             for t, frame in enumerate(frames):
                 for event in frame:
                     if event in self.places:
-                        rows[start + 1 + t, self.places[event]] = 1
+                        rows[start + 1 + t, self.places[event]] = True
                     else:
                         unknown.setdefault(event, f'"{event}" ({name}, frame {t})')
         if unknown:
