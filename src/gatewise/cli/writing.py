@@ -47,9 +47,10 @@ def _frames(generator: "Generator", prompt: str | None) -> list[Any]:
     if prompt is None:
         return []
     found = read_events(prompt, generator.events, generator.piece)
-    if len(found.frames) > 1:
+    first, *others = found.frames
+    if others:
         raise DataError(f'"{prompt}" holds {len(found.frames)} pieces, expected the beginning of one')
-    return list(found.frames[0])
+    return list(first)
 
 
 def _print(generator: "Generator", begun: Any, stream: Iterator[Any]) -> None:

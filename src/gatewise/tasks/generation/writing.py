@@ -33,8 +33,8 @@ class Writer:
     @torch.no_grad()
     def read(self, values: Tensor) -> Tensor:
         """Take rows, labels `[T]` or events `[T, V]`, T >= 1; the logits of what comes next."""
-        for row in values.to(self._device):
-            output = self._stream.step(self._network.read(row).unsqueeze(0)).clone()
+        inputs = self._network.read(values.to(self._device))
+        output = self._stream.feed(inputs.unsqueeze(1))[-1]
         self.logits = self._network.linear(output)[0]
         return self.logits
 
