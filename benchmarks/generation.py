@@ -8,7 +8,7 @@
   has two characters that training's part has not.
 - chorales: 363 four-part chorales (`benchmarks/data/chorales.py`); nats a frame and frame accuracy of the test.
 - elman: the same with Elman's cell in the place of the LSTM.
-- plain elman: what one writes by hand in torch: `torch.nn.RNN`, whole pieces, Adam, the epoch that validates best.
+- plain elman: what one writes by hand in torch: `torch.nn.RNN` of 200 tanh units, whole pieces, Adam, the epoch that validates best.
 
 `seconds` are of processor time.
 """
@@ -28,11 +28,12 @@ from benchmarks.data.chorales import Piece
 from benchmarks.runner import run
 from gatewise.tasks import Generator
 
+# By the validation parts of a few trials with seed 0.
 CHORALES: dict[str, Any] = {
-    "hidden_size": 200, "dropout": 0.5, "streams": 8, "chunk": 50, "max_epochs": 80, "patience": 15,
+    "hidden_size": 300, "dropout": 0.3, "transpose": 2, "average_decay": 0.99, "max_epochs": 70, "patience": 15,
 }  # fmt: skip
 NOTES = range(21, 109)  # of a piano: Boulanger-Lewandowski et al. have 88 outputs
-ELMAN = {"hidden": 200, "rate": 1e-3, "batch": 8, "epochs": 150}
+ELMAN = {"hidden": 200, "rate": 1e-3, "batch": 8, "epochs": 150, "patience": 20}
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,10 @@ def plain_elman(training: list[Piece], validation: list[Piece], test: list[Piece
             value = nll(validation).item()
         if value < best:
             best, weights = value, {name: tensor.clone() for name, tensor in model.state_dict().items()}
-            history = [epoch, int(ELMAN["epochs"])]
+            history = [epoch, epoch]
+        history[1] = epoch
+        if epoch - history[0] >= int(ELMAN["patience"]):
+            break
     model.load_state_dict(weights)
     with torch.no_grad():
         return {"frame_nll": best, "test": {"frame_nll": nll(test).item()}, "history": history}
