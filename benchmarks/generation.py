@@ -8,7 +8,8 @@
   has two characters that training's part has not.
 - chorales: 363 four-part chorales (`benchmarks/data/chorales.py`); nats a frame and frame accuracy of the test.
 - elman: the same with Elman's cell in the place of the LSTM.
-- plain elman: what one writes by hand in torch: `torch.nn.RNN` of 200 tanh units, whole pieces, Adam, the epoch that validates best.
+- plain elman: what one writes by hand in torch: `torch.nn.RNN` of 200 tanh units, whole pieces, Adam, the epoch that
+  validates best.
 
 `seconds` are of processor time.
 """

@@ -141,9 +141,9 @@ def generate(**changes: Any) -> Task:
     """A generator: states that are carried, gradients that reach back over chunks, averaged weights."""
     parameters: dict[str, Any] = {
         "hidden_size": 5, "num_layers": 2, "dropout": 0.2, "streams": 3, "chunk": 25, "reach": 40,
-        "average_decay": 0.9, "accumulate": 2, "max_epochs": 4, "threads": 1, **changes,
+        "average_decay": 0.9, "accumulate": 2, "max_epochs": 3, "threads": 1, **changes,
     }  # fmt: skip
-    given = texts(20)
+    given = texts(12)
     return Task(
         "generate",
         lambda: Generator(**parameters),
@@ -162,7 +162,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},
     "classify": {"max_minutes": 0.75, "max_epochs": 500, "patience": None},
     "transcribe": {"max_minutes": 0.5, "max_epochs": 500, "patience": None},
-    "generate": {"max_minutes": 0.7, "max_epochs": 500, "patience": None},
+    "generate": {"max_minutes": 0.4, "max_epochs": 500, "patience": None},
 }
 
 

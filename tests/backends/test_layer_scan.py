@@ -166,25 +166,48 @@ def test_sums_of_more_than_two_products_count_each_once() -> None:
     assert torch.equal(torch.stack([stream.step(now).clone() for now in x]), layer(x)[0])
 
 
-class Shared(Cell):
-    """Products to which others are added, but which are read elsewhere too, or made of another input."""
+class SumOfTwo(Cell):
+    """A sum to which two products are added: neither may take it for itself."""
+
+    h = State()
+
+    def step(self, x: Expr, h: Expr) -> Mapping[str, Expr]:
+        both = matmul("W", x) + parameter("b")
+        return {"h": tanh(both + matmul("U_a", h)) * sigmoid(both + matmul("U_b", h))}
+
+
+class ProductOfTwo(Cell):
+    """A product that is read outside its sum as well."""
+
+    h = State()
+
+    def step(self, x: Expr, h: Expr) -> Mapping[str, Expr]:
+        product = matmul("W", x)
+        return {"h": sigmoid((product + parameter("b")) + matmul("U", h)) * tanh(product)}
+
+
+class TwoSources(Cell):
+    """Products of two inputs, which do not stand in one vector, and two of the state, which do."""
 
     q = Input("Q")
     h = State()
 
     def step(self, x: Expr, q: Expr, h: Expr) -> Mapping[str, Expr]:
-        both = matmul("W_s", x) + parameter("b_s")
-        alone = matmul("W_d", x)
-        first = tanh(both + matmul("U_a", h)) * sigmoid(both + matmul("U_b", h))
-        second = sigmoid((alone + parameter("b_d")) + matmul("U_d", h)) * tanh(alone)
-        return {"h": first + second + tanh(matmul("Q_e", q) + matmul("U_e", h))}
+        return {"h": tanh(matmul("W", x) + matmul("U_a", h)) * sigmoid(matmul("Q", q) + matmul("U_b", h))}
 
 
-def test_sums_whose_first_product_is_read_elsewhere() -> None:
+@pytest.mark.parametrize("cell", [SumOfTwo, ProductOfTwo, TwoSources])
+def test_sums_whose_first_product_is_read_elsewhere(cell: type[Cell]) -> None:
     def make(**more: Any) -> Recurrent:
-        return Recurrent(Shared(), X, H, widths={"Q": SIZES["Q"]}, **more)
+        widths = {"Q": SIZES["Q"]} if cell is TwoSources else None
+        return Recurrent(cell(), X, H, widths=widths, **more)
 
-    compare(make, torch.float64, given=True, arguments={"bidirectional": True, "num_layers": 2}, lengths=RAGGED)
+    compare(make, torch.float64, given=True, arguments={"num_layers": 2}, lengths=RAGGED)
+    layer, x = pair(make, torch.float64)[1], normal(6, 4, X, seed=1)
+    more = {"q": normal(6, 4, SIZES["Q"], seed=2)} if cell is TwoSources else {}
+    stream = layer.stream(batch=4)  # packs both matrices of such a sum together
+    steps = [stream.step(x[t], **{name: value[t] for name, value in more.items()}).clone() for t in range(6)]
+    assert_close(torch.stack(steps), layer(x, **more)[0], 6)
 
 
 def test_states_that_begin_at_minus_infinity() -> None:

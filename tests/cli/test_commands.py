@@ -293,3 +293,21 @@ def test_a_dry_run_refuses_what_a_training_would(gatewise: Program, data: Path) 
     outcome = gatewise(*FORECAST, "--hidden-size", "0", "--dry-run")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: hidden_size is 0")
+
+
+@pytest.mark.parametrize("argv", [FORECAST, CLASSIFY])
+def test_a_learning_rate_is_looked_for_and_nothing_trained(
+    argv: tuple[str, ...], gatewise: Program, data: Path
+) -> None:
+    before = sorted(path.name for path in data.iterdir())
+    outcome = gatewise(*argv, "--find-learning-rate")
+    assert outcome.code == 0, outcome.err
+    facts = dict(line.split(maxsplit=1) for line in outcome.out.splitlines() if line[:1].isalpha())
+    assert facts["suggested"].startswith("--learning-rate ")
+    assert outcome.out.count("<- suggested") == 1
+    found = answer(gatewise(*argv, "--find-learning-rate", "--json"))
+    assert f"{found['suggested']:.2g}" in facts["suggested"]
+    assert sorted(path.name for path in data.iterdir()) == before
+    outcome = gatewise(*argv, "--find-learning-rate", "--dry-run")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "one at a time" in outcome.err

@@ -149,3 +149,17 @@ def test_bad_input_is_one_message(gatewise: Program, place: Path, argv: tuple[st
     assert re.search(message, found.err), found.err
     assert len(found.err.strip().splitlines()) == 1
     assert not Path("x").exists()
+
+
+def test_a_learning_rate_is_found_and_a_search_is_made(gatewise: Program, place: Path) -> None:
+    found = gatewise("train", "generate", "train", *TINY, "--find-learning-rate", "--json")
+    assert found.code == 0, found
+    assert 1e-6 < json.loads(found.out)["suggested"] < 1
+    out = str(place / "search")
+    for data, unit in (("train", "characters"), ("songs.csv", "events")):
+        argv = ("--unit", unit, *TINY, "--space", "dropout=0,0.2", "--trials", "2", "--out", f"{out}-{unit}", "--json")
+        told = gatewise("tune", "generate", data, *argv)
+        assert told.code == 0, told
+        best = load(f"{out}-{unit}/best")
+        assert isinstance(best, Generator)
+        assert best.validation_["nats"] == json.loads(told.out)["best"]["value"]

@@ -347,6 +347,7 @@ def test_bad_test_data_is_one_clear_message(model: Classifier) -> None:
         ({"learning_rate": 0}, "learning_rate is 0"),
         ({"max_minutes": -1}, "max_minutes is -1"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_frames": 0}, "batch_frames is 0"),
         ({"class_weight": "balance"}, 'did you mean "balanced"'),
         ({"class_weight": {"fasd": 1.0}}, "class 'fasd', which does not occur: did you mean \"fast\""),
         ({"class_weight": {"fast": 0}}, "class_weight of 'fast' is 0"),
@@ -387,3 +388,11 @@ def test_it_trains_in_half_precision_on_gradients_of_several_batches(tmp_path: P
     assert again.predict(X).tolist() == model.predict(X).tolist()
     with pytest.raises(ConfigurationError, match='precision is "fp32"'):
         Classifier(precision="fp32").fit(X, y)
+
+
+def test_it_trains_on_batches_of_so_many_steps() -> None:
+    X, y = waves(60)
+    steps = max(len(x) for x in X) * 10
+    model = Classifier(batch_frames=steps, **SMALL)
+    assert model.plan(X, y).batches >= sum(len(x) for x in X) * 0.8 / steps
+    assert model.fit(X, y).score(X, y) > 0.8

@@ -106,6 +106,7 @@ def objective(sequences: Ragged, preparation: Preparation, net: ClassifierNetwor
         class_weight=None,
         label_smoothing=0.0,
         batch_size=4,
+        batch_frames=None,
         seed=seed,
     )
 

@@ -55,7 +55,7 @@ def test_it_learns_texts_and_scores_them(writer: Generator) -> None:
     wanted = sum(bits(writer, text) for text in held_out) / sum(map(len, held_out))
     assert found["bits_per_character"] == pytest.approx(wanted, rel=1e-4)
     assert writer.score(held_out) == -found["bits_per_character"]
-    assert writer.validation_.keys() == {"bits_per_character", "accuracy"}
+    assert writer.validation_.keys() == {"bits_per_character", "accuracy", "nats"}
 
 
 def test_a_score_does_not_depend_on_the_company_of_a_document(writer: Generator) -> None:

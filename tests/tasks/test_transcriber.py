@@ -220,7 +220,7 @@ def test_blanks_cost_less_and_less_in_the_first_steps() -> None:
     draft._take(data)
     objective = TranscribeObjective(
         make_network(draft), data.examples, data.targets, training=data.training, validation=data.validation,
-        augmentation=Augmentation(False, 0.0), blank_penalty=2.0, max_epochs=8, batch_size=8, seed=0,
+        augmentation=Augmentation(False, 0.0), blank_penalty=2.0, max_epochs=8, batch_size=8, batch_frames=None, seed=0,
     )  # fmt: skip
     penalties = [batch.blank_penalty for epoch in (1, 2, 3) for batch in objective.batches(epoch)]
     # Of 8 epochs of 8 batches the first quarter.
@@ -236,7 +236,7 @@ def test_epochs_are_new_orders_of_the_training_part() -> None:
     draft._take(data)
     objective = TranscribeObjective(
         make_network(draft), data.examples, data.targets, training=data.training, validation=data.validation,
-        augmentation=Augmentation(False, 1.0), blank_penalty=0.0, max_epochs=8, batch_size=8, seed=0,
+        augmentation=Augmentation(False, 1.0), blank_penalty=0.0, max_epochs=8, batch_size=8, batch_frames=None, seed=0,
     )  # fmt: skip
     first, again, second = ([list(b.indices) for b in objective.batches(epoch)] for epoch in (1, 1, 2))
     assert first == again != second
@@ -258,7 +258,7 @@ def test_noise_on_weights_changes_what_is_learnt() -> None:
     assert not torch.equal(noisy.linear.weight, plain.linear.weight)
 
 
-@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"accumulate": 2, "batch_size": 4}])
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"accumulate": 2, "batch_size": 4}, {"batch_frames": 150}])
 def test_less_precision_and_smaller_batches_train_as_well(changes: dict[str, Any]) -> None:
     assert Transcriber(**{**SMALL, **changes}).fit(X, Y).score(X_TEST, Y_TEST) > 0.8
 
@@ -343,6 +343,7 @@ def test_recordings_unlike_those_of_training_are_refused(model: Transcriber) -> 
         ({"weight_noise": -0.1}, "weight_noise is -0.1"),
         ({"precision": "half"}, 'precision is "half"'),
         ({"accumulate": 0}, "accumulate is 0"),
+        ({"batch_frames": 0}, "batch_frames is 0"),
         ({"max_epochs": 0}, "max_epochs is 0"),
         ({"progress": 1}, "progress is 1"),
         ({"device": "tpu"}, "device is 'tpu'"),

@@ -13,7 +13,7 @@ from tests.tasks.transcripts import SMALL
 from gatewise.data.audio import Recording, SpeechFeatures, read_audio
 from gatewise.data.images import columns, normalise_line, read_line
 from gatewise.data.ink import Ink, ink_features, write_inkml
-from gatewise.errors import ConfigurationError, DataError
+from gatewise.errors import AudioWarning, ConfigurationError, DataError
 from gatewise.tasks import Transcriber, load
 from gatewise.tasks.transcription.frontends import front_end
 from gatewise.tasks.transcription.inputs import find_kind, read_examples
@@ -129,3 +129,27 @@ def test_what_is_wrong_with_strokes_is_said_by_name(tmp_path: Path) -> None:
         read_examples(tmp_path, None, front)
     with pytest.raises(DataError, match="the texts are missing"):
         read_examples([tmp_path / "b.inkml"], None, front)
+
+
+def test_all_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    paths = [draw_line(tmp_path / f"{k}.png", k) for k in range(4)]
+    paths[1].write_bytes(b"")
+    paths[3].write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    with pytest.raises(DataError, match=r"2 of 4 recordings cannot be read: .*1\.png.* is empty .*; .*3\.png"):
+        read_examples(paths, list("abcd"), front_end("image", {"height": 24}))
+    with pytest.raises(DataError, match=r'^"[^;]*1\.png" is empty'):
+        read_examples(paths[:3], list("abc"), front_end("image", {"height": 24}))
+
+
+def test_silence_and_clipping_are_said_once_of_all_recordings(tmp_path: Path) -> None:
+    paths = [play(tmp_path / f"{k}.wav", k) for k in range(3)]
+    for path in paths[:2]:
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, 16000, 8000, "NONE", "not compressed"))
+            file.writeframes(bytes(16000))
+    front = front_end("audio", {"by_utterance": False})
+    with pytest.warns(AudioWarning) as said:
+        assert len(read_examples(paths, list("abc"), front)) == 3
+    assert len(said) == 1
+    assert re.match(r"2 of 3 recordings .*0\.wav.* is silent: .*; .*1\.wav.* is silent", str(said[0].message))
+    assert said[0].filename == __file__

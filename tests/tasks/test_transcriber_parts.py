@@ -12,7 +12,7 @@ from gatewise.errors import DataError
 from gatewise.tasks.transcription import calibration, confusions
 from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.backbones import BACKBONES
-from gatewise.tasks.transcription.examples import Examples, by_length, shuffled_batches, steps_needed
+from gatewise.tasks.transcription.examples import Examples, steps_needed
 from gatewise.tasks.transcription.network import JoinedFrames
 from gatewise.tasks.transcription.networks import Network, network_of
 from gatewise.tasks.transcription.objective import run_network
@@ -72,23 +72,7 @@ def test_joined_frames_keep_features_together() -> None:
     assert JoinedFrames(2, 2, 0)(frames, torch.tensor([4]))[:, 0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
-# ---------------------------------------------------------------------- batches
-def test_every_sequence_is_in_one_batch() -> None:
-    lengths = np.random.default_rng(0).integers(1, 100, 83)
-    for batches in (shuffled_batches(lengths, 8, 3, np.random.default_rng(1)), list(by_length(lengths, 8, 300))):
-        assert sorted(np.concatenate(batches).tolist()) == list(range(83))
-    for batch in by_length(lengths, 8, 300):
-        assert len(batch) == 1 or lengths[batch].max() * len(batch) <= 300
-
-
-def test_batches_are_of_similar_lengths() -> None:
-    lengths = np.random.default_rng(0).integers(1, 1000, 640)
-    batches = shuffled_batches(lengths, 8, 10, np.random.default_rng(1))
-    widths = [np.ptp(lengths[batch]) for batch in batches]
-    assert np.median(widths) < 200
-    assert [len(batch) for batch in batches] == [8] * 80
-
-
+# ---------------------------------------------------------------------- lengths
 @pytest.mark.parametrize(("labels", "needed"), [([], 0), ([1], 1), ([1, 1], 3), ([1, 2, 2, 2], 6)])
 def test_equal_neighbours_need_a_blank(labels: list[int], needed: int) -> None:
     assert steps_needed(labels) == needed

@@ -24,7 +24,9 @@ from gatewise.cli.train import (
     train,
     transcribe_parameters,
 )
+from gatewise.cli.tune import tune, tune_parameters
 from gatewise.errors import ConfigurationError, GatewiseError
+from gatewise.search import SEARCHES
 from gatewise.version import __version__
 
 REFUSED = 2
@@ -62,6 +64,15 @@ DryRun = Annotated[
     ),
 ]  # fmt: skip
 
+FindRate = Annotated[
+    bool,
+    typer.Option(
+        "--find-learning-rate", rich_help_panel="Run",
+        help="Train nothing that is kept: try a hundred learning rates, and suggest the one at which the loss falls "
+        "fastest.",
+    ),
+]  # fmt: skip
+
 app = typer.Typer(
     name="gatewise",
     help="LSTM for sequences in files: train, evaluate, predict, report.",
@@ -72,6 +83,8 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train a model on a file.", rich_markup_mode="rich")
 app.add_typer(train_app, name="train")
+tune_app = typer.Typer(help="Search for the best options of a training.", rich_markup_mode="rich")
+app.add_typer(tune_app, name="tune")
 
 
 def _stoppable(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,6 +124,12 @@ def _train(context: typer.Context) -> None:
         print(context.get_help())
 
 
+@tune_app.callback(invoke_without_command=True)
+def _tune(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
 def _forecast(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table: a row a time stamp (and series).")
@@ -122,9 +141,12 @@ def _forecast(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a forecaster: N steps ahead of one column of a table, with quantiles."""
-    return train("forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
 def _classify(
@@ -138,9 +160,12 @@ def _classify(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a classifier: a label for each sequence, of any length and number of channels."""
-    return train("classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
 def _transcribe(
@@ -158,9 +183,12 @@ def _transcribe(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a transcriber: the text of line images, pen strokes, or recordings of sound."""
-    return train("transcribe", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "transcribe", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
 def _generator(
@@ -178,15 +206,23 @@ def _generator(
     quiet: Quiet = False,
     config: Config = None,
     dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
 ) -> int:
     """Train a generator: it says what comes next in texts, or in events of which several sound at a time."""
-    return train("generate", data, given, config, _destination(out, overwrite, json, quiet, dry_run))
+    return train(
+        "generate", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
 
 
-def _destination(out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool) -> Destination:
-    if out is None and not dry_run:
+def _destination(
+    out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool, find_rate: bool
+) -> Destination:
+    if dry_run and find_rate:
+        raise ConfigurationError("--dry-run and --find-learning-rate were both given: ask for one at a time")
+    to = Destination(out or Path(), overwrite, as_json, quiet, dry_run, find_rate)
+    if out is None and to.trains:
         raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
-    return Destination(out or Path(), overwrite, as_json, quiet, dry_run)
+    return to
 
 
 FORECAST_EXAMPLES = """[bold]Examples[/bold]
@@ -225,8 +261,60 @@ train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(
 train_app.command("transcribe", epilog=TRANSCRIBE_EXAMPLES)(
     _stoppable(with_options(_transcribe, transcribe_parameters()))
 )
-
 train_app.command("generate", epilog=GENERATE_EXAMPLES)(_stoppable(with_options(_generator, generate_parameters())))
+
+
+TUNE_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise tune {task} {example} --trials 30 --out search
+
+gatewise tune {task} {example} --space learning_rate=1e-4:1e-2:log --space hidden_size=32,64 --out search
+
+Options that are given are not tried. The same command goes on with a search that was interrupted; with more trials it
+makes it longer."""
+TUNED = {
+    "forecast": "shops.csv --target sales --horizon 7",
+    "classify": "vowels_TRAIN.ts",
+    "generate": "books/",
+    "transcribe": "lines/manifest.csv",
+}
+
+
+def _tuner(task: str) -> Callable[..., Any]:
+    """The command that searches for a task's parameters."""
+
+    def command(
+        data: Annotated[Path, typer.Argument(metavar="DATA", help=f"As for gatewise train {task}.")],
+        given: Given,
+        trials: Annotated[int, typer.Option(metavar="N", help="Trainings in all.", rich_help_panel="Search")] = 30,
+        space: Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME=VALUES", rich_help_panel="Search",
+                help="Try this option's values, instead of the task's own: LOW:HIGH, LOW:HIGH:log, or A,B,C. May be "
+                "repeated.",
+            ),
+        ] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(metavar="DIR", help="The search's folder; the best model is in it.", rich_help_panel="Search"),
+        ] = None,
+        json: Json = False,
+    ) -> int:  # fmt: skip
+        return tune(task, data, given, space or (), trials, out, json)
+
+    search = SEARCHES[task]
+    command.__doc__ = (
+        f"Search for the options of gatewise train {task}: by default {', '.join(search.space)}. What counts is the "
+        f"{search.metric} on the validation part; trainings that are worse than most are ended early."
+    )
+    return command
+
+
+for _task, _parameters in tune_parameters().items():
+    tune_app.command(_task, epilog=TUNE_EXAMPLES.format(task=_task, example=TUNED[_task]))(
+        _stoppable(with_options(_tuner(_task), _parameters))
+    )
 
 
 @app.command("resume", epilog="Example: gatewise resume airline.run")

@@ -33,6 +33,7 @@ class Destination:
         as_json: whether to print one JSON object instead of tables.
         quiet: whether to leave out progress and notes.
         dry_run: whether only to say what would be trained.
+        find_rate: whether only to look for a learning rate.
     """
 
     out: Path
@@ -40,6 +41,12 @@ class Destination:
     as_json: bool = False
     quiet: bool = False
     dry_run: bool = False
+    find_rate: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether there will be a model."""
+        return not (self.dry_run or self.find_rate)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from gatewise.cli.outcome import INTERRUPTED, Destination, Outcome
 from gatewise.cli.output import print_note
 from gatewise.cli.parameter import REQUIRED, Parameter, read_parameters
 from gatewise.cli.plan import show_plan
+from gatewise.cli.rates import show_rates
 from gatewise.cli.run import CHECKPOINT_EVERY, KEEP, Order, TrainingRun
 from gatewise.cli.trained import check_labels
-from gatewise.errors import CheckpointWarning, ConfigurationError, DataError, TrainingInterrupted, nearest
+from gatewise.errors import AudioWarning, CheckpointWarning, ConfigurationError, DataError, TrainingInterrupted, nearest
 
 if TYPE_CHECKING:
     from gatewise.data import Ragged
@@ -85,7 +86,7 @@ def train(
     parameters = train_parameters()[task]
     settings = resolve(parameters, given, {} if config is None else read_config(config, parameters, task))
     order = Order(task, data, parameters, settings, to.overwrite)
-    return carry_out(TrainingRun(order, None) if to.dry_run else TrainingRun.begin(order, to.out), to)
+    return carry_out(TrainingRun.begin(order, to.out) if to.trains else TrainingRun(order, None), to)
 
 
 def resume(
@@ -109,8 +110,8 @@ def resume(
 def carry_out(run: TrainingRun, to: Destination) -> int:
     """Do what a training is asked for, from its beginning or from where it was interrupted; the exit code."""
     try:
-        with run:
-            if not to.dry_run:
+        with run, _warnings_as_notes(to):
+            if to.trains:
                 _check_out(to)
             does = {"forecast": _forecast, "classify": _classify, "generate": _generate, "transcribe": _transcribe}
             return does[run.order.task](run, to)
@@ -137,11 +138,10 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     if holdout:
         roles = Roles(own["target"], own["time"], own["id"], own["past"], own["future"], own["static"])
         training = without_last(table, roles, holdout)
-    if to.dry_run:
-        return show_plan(forecaster.plan(training), order, to.as_json)
+    if not to.trains:
+        return _look(forecaster, training, order, to)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
+    forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(forecaster):
         return _nothing_trained()
@@ -169,11 +169,10 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     classifier = Classifier(**own, progress=_progress(to))
     if test is not None and test_file is not None:
         _check_test(sequences, test, test_file)
-    if to.dry_run:
-        return show_plan(classifier.plan(sequences), order, to.as_json)
+    if not to.trains:
+        return _look(classifier, sequences, order, to)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))
+    classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(classifier):
         return _nothing_trained()
@@ -204,11 +203,10 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
         test = read_transcripts(order.path(test_file), suffixes_of_all(), column=own["text"] or "text")
         if own["inputs"] is None and find_kind(data) != find_kind(test):
             raise DataError(f'"{data}" holds {find_kind(data)}, "{test_file}" {find_kind(test)}: both need the same')
-    if to.dry_run:
-        return show_plan(transcriber.plan(data), order, to.as_json)
+    if not to.trains:
+        return _look(transcriber, data, order, to)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
+    transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(transcriber):
         return _nothing_trained()
@@ -234,11 +232,10 @@ def _generate(run: TrainingRun, to: Destination) -> int:
         # What is missing is known before the training.
         where = order.path(test_file)
         test = read_events(where, own["events"], own["piece"]) if own["unit"] == "events" else read_texts(where)[0]
-    if to.dry_run:
-        return show_plan(generator.plan(data), order, to.as_json)
+    if not to.trains:
+        return _look(generator, data, order, to)
     began = time.monotonic()
-    with _warnings_as_notes(to):
-        generator.fit(data, checkpoints=run.start(), init_from=_start(order))
+    generator.fit(data, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
     if not _trained(generator):
         return _nothing_trained()
@@ -257,9 +254,19 @@ def _some(transcriber: "Transcriber", data: Path) -> Any:
     from gatewise.data import read_transcripts
     from gatewise.reports.transcription import SHOWN
 
-    return transcriber.examples(
-        read_transcripts(data, transcriber.front_end_.suffixes, text=False).first(SHOWN), text=False
-    )
+    shown = read_transcripts(data, transcriber.front_end_.suffixes, text=False).first(SHOWN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)  # training has said it of all recordings
+        return transcriber.examples(shown, text=False)
+
+
+def _look(
+    estimator: "Forecaster | Classifier | Generator | Transcriber", data: Any, order: Order, to: Destination
+) -> int:
+    """Say what would be trained, or at which rate; the exit code."""
+    if to.find_rate:
+        return show_rates(estimator.learning_rates(data), order, to.as_json)
+    return show_plan(estimator.plan(data), order, to.as_json)
 
 
 def _start(order: Order) -> Path | None:

@@ -25,7 +25,7 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
     from gatewise.cli.transcripts import evaluate_transcriber
     from gatewise.tasks import Forecaster, Generator, Transcriber, load
 
-    estimator = load(model)
+    estimator = load(model).set_params(progress=not as_json)
     with warnings_on_stderr():
         if isinstance(estimator, Forecaster):
             backtest = estimator.backtest(_table(estimator, data), windows=windows)
@@ -63,7 +63,7 @@ def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool)
     # known before the work as well as after it
     if out is not None:
         check_file(out, SUFFIXES)
-    estimator = load(model)
+    estimator = load(model).set_params(progress=not as_json)
     if isinstance(estimator, Transcriber):
         transcribe(estimator, model, given, out, as_json)
         return
@@ -101,7 +101,7 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
     goal = model / "report.html" if out is None else out
     if out is not None:
         check_file(out, (".html", ".htm"))
-    estimator = load(model)
+    estimator = load(model).set_params(progress=not as_json)
     with warnings_on_stderr():
         if isinstance(estimator, Forecaster):
             table = None if data is None else _table(estimator, data)

@@ -68,7 +68,7 @@ def read_transcripts(
         return _read_manifest(path, text, column)
     if not path.is_file():
         near = (entry.name for entry in path.parent.glob("*")) if path.parent.is_dir() else ()
-        raise DataError(f'"{path}" is neither a file nor a folder: {nearest(path.name, near)}')
+        raise DataError(f'"{path}" is neither a file nor a folder; {nearest(path.name, near)}')
     return _pairs([path], path.parent, text)
 
 

@@ -11,6 +11,7 @@ from gatewise.training.objective import Continuing, Gathering, Objective
 from gatewise.training.options import TrainingOptions
 from gatewise.training.plan import Plan, plan_of
 from gatewise.training.position import TrainingResult
+from gatewise.training.rates import LearningRates, range_test, rates_of
 from gatewise.training.saving import Checkpoints
 from gatewise.training.snapshot import restore, snapshot
 from gatewise.training.truncated import StreamObjective, run_streams
@@ -22,6 +23,7 @@ __all__ = [
     "Gathering",
     "Interrupt",
     "Journal",
+    "LearningRates",
     "Objective",
     "Plan",
     "RunDirectory",
@@ -30,6 +32,8 @@ __all__ = [
     "TrainingResult",
     "kept_journal",
     "plan_of",
+    "range_test",
+    "rates_of",
     "restore",
     "run_streams",
     "snapshot",

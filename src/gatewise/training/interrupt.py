@@ -16,6 +16,7 @@ class Interrupt:
 
     The second SIGINT raises KeyboardInterrupt, the second SIGTERM SystemExit(143). The handlers from before come back
     on exit. Outside the main thread, where Python delivers no signals, nothing is installed; `request` still works.
+    Of one inside of another both are asked.
 
     Args:
         saves: SIGUSR1 asks for a checkpoint (see `take_save`) instead of ending the process, as it does by default.
@@ -89,6 +90,9 @@ class Interrupt:
             return
         again = self.requested
         self._requested.set()
+        outer = getattr(self._previous.get(signal.Signals(number)), "__self__", None)
+        if isinstance(outer, Interrupt):
+            outer.request()
         if again and number == signal.SIGTERM:
             raise SystemExit(128 + number)
         if again or self._at_once:

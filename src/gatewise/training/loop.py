@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Generic
 
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from gatewise.errors import TrainingError
 from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
+from gatewise.training.gradient import FIRST_SCALE, Gradients, NotFinite
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
-from gatewise.training.noise import weight_noise
-from gatewise.training.nonfinite import first_layer
+from gatewise.training.listening import Epoch, tell
 from gatewise.training.objective import Batch, Gathering, Objective, batches_from
+from gatewise.training.optimizer import adamw
 from gatewise.training.options import TrainingOptions
 from gatewise.training.position import Position, Stopped, TrainingResult
 from gatewise.training.progress import ProgressBar
@@ -33,9 +34,6 @@ from gatewise.training.snapshot import (
     with_prefix,
 )
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# Of losses in fp16: the first factor, and after how many batches without an overflow it doubles.
-FIRST_SCALE, GROWTH = 2.0**16, 2000
 RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
 
 
@@ -125,10 +123,11 @@ class _Run(Generic[Batch]):
         self.name, self.objective, self.options = name, objective, options
         self.journal, self.devices = journal, devices
         self.named = {name: p for name, p in objective.module.named_parameters() if p.requires_grad}
-        self.optimizer = _adamw(list(self.named.values()), options)
+        self.optimizer = adamw(self.named.values(), options)
         averages = options.average_decay or options.swa_from
         self.average = WeightAverage(self.named.values()) if averages else None
         self.accumulation = Accumulation(self.named, options.accumulate)
+        self.gradients = Gradients(objective, self.named, options, devices)
         steps = -(-objective.batches_per_epoch // options.accumulate)  # of an epoch
         self.total_steps = options.max_epochs * steps
         self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
@@ -235,7 +234,10 @@ class _Run(Generic[Batch]):
 
     def _train_on(self, batch: Batch) -> None:
         """Take a batch's gradient, and the step if it has come together."""
-        loss, norm = self._gradient(batch)
+        try:
+            loss, norm = self.gradients.take(batch, self.at)
+        except NotFinite as error:
+            raise self._not_finite(error.what, batch, error.random, error.layer) from error
         self.at.losses.append(loss)
         if self.options.accumulate == 1:
             self._step(norm)
@@ -249,51 +251,6 @@ class _Run(Generic[Batch]):
         self.accumulation.hand_over()
         self.at.waiting = 0
         self._step(torch.nn.utils.get_total_norm([p.grad for p in self.named.values() if p.grad is not None]))
-
-    def _gradient(self, batch: Batch) -> tuple[float, Tensor]:
-        """The loss of a batch, and the norm of its gradient, which the parameters hold then."""
-        random, at = random_states(self.devices), self.at
-        while True:
-            layer = ""
-            self.optimizer.zero_grad(set_to_none=True)
-            with weight_noise(self.named.values(), self.options.weight_noise):
-                noisy = random_states(self.devices) if self.options.weight_noise else random
-                with self._autocast():
-                    loss = self.objective.loss(batch)
-                value = loss.item()
-                if math.isfinite(value):
-                    (loss if at.scale == 1 else loss * at.scale).backward()
-                else:
-                    restore_random(noisy)
-                    with self._autocast():
-                        layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
-            if not math.isfinite(value):
-                raise self._not_finite(f"the loss is {value}", batch, random, layer)
-            gradients = [p.grad for p in self.named.values() if p.grad is not None]
-            if at.scale != 1:
-                for gradient in gradients:
-                    gradient.div_(at.scale)
-            norm = torch.nn.utils.get_total_norm(gradients)
-            # Before clipping, which would smear one NaN over every gradient.
-            if math.isfinite(norm.item()):
-                break
-            if at.scale == 1:
-                bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
-                what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-                raise self._not_finite(what, batch, random)
-            at.scale, at.scaled = max(at.scale / 2, 1.0), 0
-            restore_random(random)
-        if self.options.precision == "fp16":
-            at.scaled += 1
-            if at.scaled == GROWTH:
-                at.scale, at.scaled = at.scale * 2, 0
-        return value, norm
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        dtype = AUTOCAST.get(self.options.precision)
-        if dtype is None:
-            return nullcontext()
-        return torch.autocast(next(iter(self.named.values())).device.type, dtype)
 
     def _step(self, norm: Tensor) -> None:
         """The optimiser's step on the gradients that the parameters hold, whose norm is known."""
@@ -367,6 +324,7 @@ class _Run(Generic[Batch]):
         row = self.at.row(metrics, self.journal.now())
         self.at.history.append(row)
         self.journal.log(row)
+        tell(Epoch(self.name, self.at.epoch, self.at.best_value if metrics else None))
 
 
 @torch.no_grad()
@@ -384,13 +342,3 @@ def _gathered(objective: Objective[Batch]) -> dict[str, Tensor]:
 def _regain(objective: Objective[Batch], part: Part) -> None:
     if isinstance(objective, Gathering):
         objective.regain(under("gathered.", part.tensors))
-
-
-def _adamw(parameters: list[nn.Parameter], options: TrainingOptions) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019) that decays matrices only; fused, which is the fastest on CPU and CUDA alike."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": options.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=options.learning_rate, fused=fused)

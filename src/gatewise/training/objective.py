@@ -51,6 +51,23 @@ class Objective(Protocol[Batch]):
 
 
 @runtime_checkable
+class Divisible(Protocol[Batch]):
+    """What an objective is as well whose batches can be divided, such that the loss of a batch is that of its parts.
+
+    Each part's loss counts as much as its weight: the sum of `weight(part) * loss(part)` over the weights' sum is the
+    loss of the batch, up to rounding and to what is drawn at random.
+    """
+
+    def divide(self, batch: Batch, parts: int) -> list[Batch]:
+        """A batch in so many parts of similar size, or in fewer where it has fewer sequences; none is empty."""
+        ...
+
+    def weight(self, batch: Batch) -> float:
+        """What the loss of a batch was divided by."""
+        ...
+
+
+@runtime_checkable
 class Gathering(Protocol):
     """What an objective is as well that gathers something from batch to batch or from epoch to epoch.
 

@@ -1,11 +1,14 @@
-"""The progress bar of a training run, on stderr."""
+"""Progress bars on stderr: of a training run, and of anything that is counted."""
 
 import time
+from collections.abc import Collection, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
 
 # A run shorter than this needs no bar; a bar that flashes by only disturbs.
 SHOW_AFTER_SECONDS = 0.5
@@ -70,3 +73,28 @@ class ProgressBar:
     def validated(self, name: str, value: float, best: float) -> None:
         """The monitored metric after an epoch, and the best so far."""
         self._metric = f", {name} {value:.4g} (best {best:.4g})"
+
+
+def counted(items: Collection[Item], label: str, *, enabled: bool) -> Iterator[Item]:
+    """The items, with a bar of how many are done; shown on a terminal only, and only if it lasts.
+
+    >>> list(counted([1, 2], "reading", enabled=False))
+    [1, 2]
+    """
+    console = Console(stderr=True)
+    if not (enabled and console.is_terminal):
+        yield from items
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    began, task = time.monotonic(), None
+    bar = Progress(*columns, console=console, transient=True)
+    try:
+        for done, item in enumerate(items):
+            if task is None and time.monotonic() - began >= SHOW_AFTER_SECONDS:
+                bar.start()
+                task = bar.add_task(label, total=len(items))
+            if task is not None:
+                bar.update(task, completed=done)
+            yield item
+    finally:
+        bar.stop()

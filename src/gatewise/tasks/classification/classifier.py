@@ -31,7 +31,7 @@ from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Checkpoints, Journal, Plan, plan_of
+from gatewise.training import Checkpoints, Journal, LearningRates, Plan, plan_of, rates_of
 
 
 class Classifier(ClassifierMixin, BaseEstimator):
@@ -60,6 +60,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         label_smoothing: share of each target given to all classes evenly.
         class_weight: None; "balanced": inversely proportional to class frequencies; or a dict label -> weight.
         batch_size: sequences a batch; None: a power of two from 16 to 128 that gives about 60 batches an epoch.
+        batch_frames: time steps of a batch at most, padding included, in the place of `batch_size`: sequences of
+            similar length stand side by side, fewer of the long ones. None: as `batch_size` says.
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         average_decay: of the moving average of the weights, which is what is kept; 0 for none.
@@ -119,6 +121,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         label_smoothing: float = 0.1,
         class_weight: str | Mapping[Any, float] | None = None,
         batch_size: int | None = None,
+        batch_frames: int | None = None,
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         average_decay: float = 0.99,
@@ -150,6 +153,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.batch_size = batch_size
+        self.batch_frames = batch_frames
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.average_decay = average_decay
@@ -229,6 +233,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
         data = TrainingSet.read(self, X, y, groups, self._columns())
         with cpu_threads(self.threads):
             return plan_of(lambda journal: self._train(data, None, journal))
+
+    def learning_rates(self, X: Any, y: Any = None, groups: Any = None) -> LearningRates:
+        """The range test of what `fit` would train first: a suggestion for `learning_rate`. Raises as `fit`."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y, groups, self._columns())
+        with cpu_threads(self.threads):
+            return rates_of(lambda journal: self._train(data, None, journal), progress=self.progress)
 
     def _train(self, data: TrainingSet, start: Committee | None, journal: Journal) -> Committee:
         return train_committee(

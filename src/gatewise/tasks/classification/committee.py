@@ -11,7 +11,7 @@ from gatewise.data import Ragged
 from gatewise.errors import ConfigurationError, TrainingError
 from gatewise.tasks.classification.inputs import Preparation
 from gatewise.tasks.classification.network import ClassifierNetwork
-from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, default_batch_size, run_network
+from gatewise.tasks.classification.objective import Augmentation, ClassifyObjective, run_network
 from gatewise.training import Journal, TrainingOptions, train
 
 # Steps a member is trained for where the number of epochs is free to choose, and the least and most epochs of that.
@@ -31,6 +31,7 @@ class MemberOptions:
     noise: float
     label_smoothing: float
     batch_size: int | None
+    batch_frames: int | None
     learning_rate: float
     weight_decay: float
     average_decay: float
@@ -56,10 +57,9 @@ class MemberOptions:
                 dropout=self.dropout,
             )
 
-    def training(self, sequences: int, seed: int, minutes: float | None) -> TrainingOptions:
-        """Options of the loop for a training part of so many sequences."""
-        batch_size = default_batch_size(sequences) if self.batch_size is None else self.batch_size
-        epochs = default_epochs(-(-sequences // batch_size)) if self.max_epochs is None else self.max_epochs
+    def training(self, batches: int, seed: int, minutes: float | None) -> TrainingOptions:
+        """Options of the loop for epochs of so many batches."""
+        epochs = default_epochs(batches) if self.max_epochs is None else self.max_epochs
         return TrainingOptions(
             max_epochs=epochs,
             max_minutes=minutes,
@@ -177,6 +177,7 @@ def train_committee(
             class_weight=class_weight,
             label_smoothing=options.label_smoothing,
             batch_size=options.batch_size,
+            batch_frames=options.batch_frames,
             seed=own_seed,
         )
         name = f"member {number + 1}"
@@ -184,7 +185,7 @@ def train_committee(
         minutes = None if deadline is None else (deadline - journal.clock()) / 60 / (len(held_out) - number)
         result = train(
             objective,
-            options.training(len(training), own_seed, None if minutes is None else max(minutes, 1e-6)),
+            options.training(objective.batches_per_epoch, own_seed, None if minutes is None else max(minutes, 1e-6)),
             journal=journal,
             progress=progress,
             name=name,

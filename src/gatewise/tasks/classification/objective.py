@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gatewise.data import Ragged
+from gatewise.data.batches import Buckets, by_length
 from gatewise.tasks.classification.network import ClassifierNetwork
 
 # About how many batches an epoch has where the batch size is free to choose: enough steps for small sets, and
@@ -73,6 +74,7 @@ class ClassifyObjective:
         class_weight: weight of each class in the loss `[K]`, or None.
         label_smoothing: the share of the target given to all classes evenly (Szegedy et al. 2016, section 7).
         batch_size: sequences a batch; None chooses.
+        batch_frames: steps of a batch at most, padding included, in the place of `batch_size`; or None.
         seed: of the order of sequences and of the augmentation.
     """
 
@@ -89,11 +91,15 @@ class ClassifyObjective:
         class_weight: Tensor | None,
         label_smoothing: float,
         batch_size: int | None,
+        batch_frames: int | None,
         seed: int,
     ) -> None:
         self.module = module
         self.batch_size = default_batch_size(len(training)) if batch_size is None else batch_size
+        self._buckets = None if batch_frames is None else Buckets(inputs.lengths[training], batch_frames)
         self.batches_per_epoch = math.ceil(len(training) / self.batch_size)
+        if self._buckets is not None:
+            self.batches_per_epoch = len(self._buckets)
         self._inputs = inputs
         self._targets = torch.as_tensor(targets)
         self._training = training
@@ -109,9 +115,7 @@ class ClassifyObjective:
         """The training part in a new order, augmented anew."""
         rng = np.random.default_rng([self._seed, epoch])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        order = rng.permutation(self._training)
-        for start in range(0, len(order), self.batch_size):
-            indices = order[start : start + self.batch_size]
+        for indices in self._indices(rng):
             padded, lengths = self._inputs.pad(indices)
             yield ClassifyBatch(
                 self._augmented(torch.from_numpy(padded), generator).to(self._device),
@@ -120,12 +124,35 @@ class ClassifyObjective:
                 indices,
             )
 
+    def _indices(self, rng: np.random.Generator) -> list[np.ndarray]:
+        if self._buckets is not None:
+            return [self._training[places] for places in self._buckets.draw(rng)]
+        order = rng.permutation(self._training)
+        return [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+
     def loss(self, batch: ClassifyBatch) -> Tensor:
         """Mean cross-entropy, weighted by class."""
         logits = self.module(batch.x, batch.lengths)
         return functional.cross_entropy(
             logits, batch.targets, weight=self._class_weight, label_smoothing=self._label_smoothing
         )
+
+    def divide(self, batch: ClassifyBatch, parts: int) -> list[ClassifyBatch]:
+        """Groups of its sequences, no longer than their longest one."""
+        places = torch.arange(len(batch.lengths)).tensor_split(min(parts, len(batch.lengths)))
+        return [
+            ClassifyBatch(
+                batch.x[: max(int(batch.lengths[part].max()), 1), part], batch.lengths[part],
+                batch.targets[part.to(self._device)], batch.indices[part.numpy()],
+            )
+            for part in places
+        ]  # fmt: skip
+
+    def weight(self, batch: ClassifyBatch) -> float:
+        """The sum of its classes' weights."""
+        if self._class_weight is None:
+            return float(len(batch.targets))
+        return self._class_weight[batch.targets].sum().item()
 
     def validate(self) -> dict[str, float]:
         """Log loss (weighted by class) and error rate of the validation part."""
@@ -169,13 +196,7 @@ def run_network(network: ClassifierNetwork, inputs: Ragged) -> Tensor:
     """Logits `[S, K]` of prepared sequences on the CPU, float32; the network must be in evaluation mode."""
     device = next(network.parameters()).device
     logits = torch.empty(len(inputs), network.linear.out_features)
-    # Neighbours in length share a batch, so that little of it is padding.
-    order = np.argsort(inputs.lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        longest = int(inputs.lengths[order[min(start + PREDICTION_BATCH, len(order)) - 1]])
-        indices = order[start : start + max(1, min(PREDICTION_BATCH, PREDICTION_STEPS // longest))]
+    for indices in by_length(inputs.lengths, PREDICTION_BATCH, PREDICTION_STEPS):
         padded, lengths = inputs.pad(indices)
         logits[indices] = network(torch.from_numpy(padded).to(device), torch.from_numpy(lengths)).cpu()
-        start += len(indices)
     return logits

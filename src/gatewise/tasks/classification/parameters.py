@@ -16,9 +16,9 @@ from gatewise.tasks.device import check_device, check_seed
 if TYPE_CHECKING:
     from gatewise.tasks.classification.classifier import Classifier
 
-COUNTS = {"hidden_size": 1, "num_layers": 1, "members": 1, "batch_size": 1, "threads": 1}
+COUNTS = {"hidden_size": 1, "num_layers": 1, "members": 1, "batch_size": 1, "batch_frames": 1, "threads": 1}
 STRUCTURE = ("hidden_size", "num_layers", "bidirectional", "members", "channels")
-MAY_BE_NONE = ("batch_size", "threads", "patience", "max_minutes", "id", "time", "label", "group")
+MAY_BE_NONE = ("batch_size", "batch_frames", "threads", "patience", "max_minutes", "id", "time", "label", "group")
 SHARES = ("dropout", "label_smoothing", "validation", "average_decay", "swa_from")
 SIZES = ("mixing", "scaling", "noise")
 
@@ -50,7 +50,7 @@ def check_parameters(model: "Classifier", *, device: bool = True) -> None:
     if isinstance(weight, str) and weight != "balanced":
         raise ConfigurationError(f'class_weight is "{weight}", {nearest(weight, ["balanced"])}; or None, or a dict')
     # The loop's own options are checked where they are defined.
-    member_options(model).training(sequences=1, seed=0, minutes=model.max_minutes)
+    member_options(model).training(batches=1, seed=0, minutes=model.max_minutes)
     check_seed(model.seed)
     if device:
         check_device(model.device)

@@ -28,7 +28,7 @@ from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Checkpoints, Interrupt, Journal, Plan, plan_of
+from gatewise.training import Checkpoints, Interrupt, Journal, LearningRates, Plan, plan_of, rates_of
 
 
 class Forecaster(BaseEstimator):
@@ -196,6 +196,12 @@ class Forecaster(BaseEstimator):
         panel = self._training_panel(table)
         with cpu_threads(self.threads):
             return plan_of(lambda journal: self._fit(panel, journal, None))
+
+    def learning_rates(self, table: Any) -> LearningRates:
+        """The range test of what `fit` would train first: a suggestion for `learning_rate`. Raises as `fit`."""
+        panel = self._training_panel(table)
+        with cpu_threads(self.threads):
+            return rates_of(lambda journal: self._fit(panel, journal, None), progress=self.progress)
 
     def _training_panel(self, table: Any) -> Panel:
         parameters.check_parameters(self)

@@ -29,9 +29,13 @@ from gatewise.tasks.generation.training_set import TrainingSet
 from gatewise.tasks.generation.writing import write_events, write_text
 from gatewise.tasks.journal import fit_journal
 from gatewise.tasks.structure import check_structure, structure
-from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of
+from gatewise.training import Checkpoints, Journal, LearningRates, Plan, TrainingResult, plan_of, rates_of
 
 Unit = Literal["characters", "pieces", "events"]
+METRICS = {  # of the validation part, the first one chooses the epoch
+    "text": ("bits_per_character", "accuracy", "nats"),
+    "events": ("frame_nll", "frame_accuracy", "nats"),
+}
 
 
 class Generator(BaseEstimator):
@@ -195,8 +199,7 @@ class Generator(BaseEstimator):
         run = {"name": "network", "best_epoch": result.best_epoch, "stopped": result.stopped}
         self.history_: list[dict[str, Any]] = [{**run, "epochs": list(result.history)}]
         best = result.history[result.best_epoch - 1]
-        metrics = ("frame_nll", "frame_accuracy") if self.unit == "events" else ("bits_per_character", "accuracy")
-        self.validation_ = {} if data.validation is None else {name: best[name] for name in metrics}
+        self.validation_ = {} if data.validation is None else {name: best[name] for name in METRICS[data.symbols.kind]}
         self.notes_: tuple[str, ...] = (*data.notes, *said)
         self.interrupted_ = result.stopped == "interrupted"
         self.structure_ = structure(self, STRUCTURE)
@@ -208,6 +211,13 @@ class Generator(BaseEstimator):
         data = TrainingSet.read(self, X)
         with cpu_threads(self.threads):
             return plan_of(lambda journal: self._train(data, None, journal))
+
+    def learning_rates(self, X: Any) -> LearningRates:
+        """The range test of what `fit` would train: a suggestion for `learning_rate`. Raises as `fit`."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X)
+        with cpu_threads(self.threads):
+            return rates_of(lambda journal: self._train(data, None, journal), progress=self.progress)
 
     def _take(self, data: TrainingSet) -> None:
         """What the data say of the model."""
@@ -243,8 +253,8 @@ class Generator(BaseEstimator):
 
         Returns:
             Of texts "bits_per_character" and "accuracy" (of the likeliest symbol); of events "frame_nll" (nats a frame)
-            and "frame_accuracy". "documents" (S), "steps", and under "baseline" the metrics of always saying how often
-            each symbol came in training.
+            and "frame_accuracy". "nats" of a step, "documents" (S), "steps", and under "baseline" the metrics of always
+            saying how often each symbol came in training.
 
         Raises:
             DataError: X cannot be read, or has symbols that the model does not know.

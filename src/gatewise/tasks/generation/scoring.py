@@ -35,7 +35,8 @@ def score_corpus(network: GeneratorNetwork, corpus: Corpus, symbols: Symbols) ->
     Returns:
         Of texts "bits_per_character" (the ends of documents cost bits as well, but are no characters), and "accuracy",
         the share of labels that were thought the likeliest. Of events "frame_nll" (nats a frame) and "frame_accuracy"
-        (Bay, Ehmann & Downie 2009: events that were right over all that sounded or were thought likelier than not).
+        (Bay, Ehmann & Downie 2009: events that were right over all that sounded or were thought likelier than not). Of
+        both "nats", the mean of a step.
     """
     nats, right, others, characters = 0.0, 0, 0, 0
     loss = label_loss if isinstance(symbols, TextSymbols) else event_loss
@@ -53,8 +54,13 @@ def score_corpus(network: GeneratorNetwork, corpus: Corpus, symbols: Symbols) ->
         return {
             "bits_per_character": nats / math.log(2) / max(characters, 1),
             "accuracy": right / corpus.steps,
+            "nats": nats / corpus.steps,
         }
-    return {"frame_nll": nats / corpus.steps, "frame_accuracy": right / max(right + others, 1)}
+    return {
+        "frame_nll": nats / corpus.steps,
+        "frame_accuracy": right / max(right + others, 1),
+        "nats": nats / corpus.steps,
+    }
 
 
 def score_frequencies(frequencies: np.ndarray, corpus: Corpus, symbols: Symbols) -> dict[str, float]:
@@ -67,9 +73,11 @@ def score_frequencies(frequencies: np.ndarray, corpus: Corpus, symbols: Symbols)
         return {
             "bits_per_character": bits / max(characters, 1),
             "accuracy": float((targets == shares.argmax()).double().mean()),
+            "nats": bits * math.log(2) / corpus.steps,
         }
     sounded = targets.double()
     nats = -(sounded * shares.log() + (1 - sounded) * (1 - shares).log()).sum(1)
     said = (shares > 0.5)[None].expand_as(sounded)
     right, others = int((said & (sounded > 0)).sum()), int((said ^ (sounded > 0)).sum())
-    return {"frame_nll": float(nats.mean()), "frame_accuracy": right / max(right + others, 1)}
+    mean = float(nats.mean())
+    return {"frame_nll": mean, "frame_accuracy": right / max(right + others, 1), "nats": mean}

@@ -3,7 +3,7 @@
 Legend: S sequences, N frames of all of them, T frames, B batch, X features of a frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -80,38 +80,3 @@ def check_lengths(examples: Examples, targets: Sequence[Sequence[int]], subsampl
             f"{f'; and {len(short) - LISTED} more' if len(short) > LISTED else ''}. Each label takes a step, and a "
             f"blank has to stand between equal neighbours: {remedy}"
         )
-
-
-def by_length(lengths: np.ndarray, batch_size: int, frames: int) -> Iterator[np.ndarray]:
-    """Indices of sequences in batches of neighbours in length, so that little of a batch is padding.
-
-    Args:
-        lengths: of the sequences `[S]`.
-        batch_size: sequences of a batch at most.
-        frames: of a batch at most, padding included; a longer sequence is alone.
-    """
-    order = np.argsort(lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        longest = int(lengths[order[min(start + batch_size, len(order)) - 1]])
-        count = max(1, min(batch_size, frames // max(longest, 1)))
-        yield order[start : start + count]
-        start += count
-
-
-def shuffled_batches(lengths: np.ndarray, batch_size: int, pool: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """All sequences in random batches of similar length.
-
-    Sequences are drawn in pools of `pool` batches, which are sorted by length and cut; the batches of all pools come in
-    random order. (Buckets: Doetsch, Golik & Ney 2017, A Comprehensive Study of Batch Construction Strategies for RNNs.)
-
-    Returns:
-        Arrays of places in `lengths`.
-    """
-    order = rng.permutation(len(lengths))
-    batches = []
-    for start in range(0, len(order), pool * batch_size):
-        part = order[start : start + pool * batch_size]
-        part = part[np.argsort(lengths[part], kind="stable")]
-        batches += [part[k : k + batch_size] for k in range(0, len(part), batch_size)]
-    return [batches[k] for k in rng.permutation(len(batches))]

@@ -41,6 +41,7 @@ def train_network(
         blank_penalty=float(model.blank_penalty),
         max_epochs=model.max_epochs,
         batch_size=model.batch_size,
+        batch_frames=model.batch_frames,
         seed=model.seed,
     )
     result = train(objective, training_options(model), journal=journal, progress=model.progress, name="network")

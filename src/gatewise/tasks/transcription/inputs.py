@@ -1,5 +1,6 @@
 """What a transcriber is given, in its many forms, as examples."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ import numpy as np
 from gatewise.data import Ragged
 from gatewise.data.text import Vocabulary
 from gatewise.data.transcripts import LISTED, TEXT, Transcripts, read_transcripts
-from gatewise.errors import DataError
+from gatewise.errors import AudioWarning, DataError
 from gatewise.tasks.transcription.examples import Examples
 from gatewise.tasks.transcription.frontends import FrontEnd, InkInputs, is_path, kind_of, suffixes_of_all
+from gatewise.training.progress import counted
 
 if TYPE_CHECKING:
     from gatewise.data.ink import Ink
@@ -38,7 +40,15 @@ def find_kind(X: Any) -> str:
     return kinds[0]
 
 
-def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True, column: str | None = None) -> Examples:
+def read_examples(
+    X: Any,
+    y: Any,
+    front: FrontEnd,
+    *,
+    text: bool | None = True,
+    column: str | None = None,
+    progress: bool = False,
+) -> Examples:
     """Recordings as frames, with what they say.
 
     Args:
@@ -48,9 +58,14 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True, 
         front: how recordings become frames.
         text: whether texts are wanted: True, False, or None for those that are there.
         column: of a manifest, that holds the texts; None takes "text".
+        progress: show a bar while recordings are read, when stderr is a terminal.
 
     Raises:
-        DataError: recordings that cannot be read; texts that are missing, empty or not as many as recordings.
+        DataError: recordings that cannot be read, all of them by name; texts that are missing, empty or not as many as
+            recordings.
+
+    Warns:
+        AudioWarning: recordings that are silent or clipped.
     """
     if isinstance(X, Examples):
         if text and X.texts is None:
@@ -82,7 +97,7 @@ def read_examples(X: Any, y: Any, front: FrontEnd, *, text: bool | None = True, 
             raise DataError(
                 f"{len(empty)} of {len(texts)} texts are empty: {_listed(empty)}. Say what is said, or leave them out"
             )
-    frames = [front.frames(source, name) for source, name in zip(sources, names, strict=True)]
+    frames = _frames(sources, names, front, progress)
     _check(frames, names)
     return Examples(Ragged.from_arrays(frames, dtype=np.float32), tuple(names), None if texts is None else tuple(texts))
 
@@ -121,6 +136,33 @@ def encode_all(examples: Examples, vocabulary: Vocabulary) -> list[tuple[int, ..
     return found
 
 
+def _frames(sources: Sequence[Any], names: Sequence[str], front: FrontEnd, progress: bool) -> list[np.ndarray]:
+    """Those of each recording. What is wrong with some is said once, of all of them."""
+    found: list[np.ndarray] = []
+    refused: list[DataError] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AudioWarning)
+        pairs = list(zip(sources, names, strict=True))
+        for source, name in counted(pairs, "reading recordings", enabled=progress):
+            try:
+                found.append(front.frames(source, name))
+            except DataError as error:
+                refused.append(error)
+    flaws = [str(warning.message) for warning in caught if issubclass(warning.category, AudioWarning)]
+    for warning in caught:
+        if not issubclass(warning.category, AudioWarning):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        listed = _listed([str(error) for error in refused], "; ")
+        raise DataError(f"{len(refused)} of {len(names)} recordings cannot be read: {listed}")
+    if flaws:
+        one = f"{len(flaws)} of {len(names)} recordings may say little: " if len(flaws) > 1 else ""
+        warnings.warn(f"{one}{_listed(flaws, '; ')}", AudioWarning, stacklevel=3)
+    return found
+
+
 def _check(frames: list[np.ndarray], names: Sequence[str]) -> None:
     widths = {array.shape[1] for array in frames}
     for array, name in zip(frames, names, strict=True):
@@ -152,5 +194,5 @@ def _texts_of(inks: Sequence["Ink"], names: Sequence[str], text: bool | None) ->
     return [ink.text or "" for ink in inks]
 
 
-def _listed(found: Sequence[str]) -> str:
-    return ", ".join(found[:LISTED]) + (f" and {len(found) - LISTED} more" if len(found) > LISTED else "")
+def _listed(found: Sequence[str], between: str = ", ") -> str:
+    return between.join(found[:LISTED]) + (f" and {len(found) - LISTED} more" if len(found) > LISTED else "")

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.data.batches import Buckets, by_length, shuffled_batches
 from gatewise.tasks.ctc import BlankPlateau, Emission, ctc_loss, emission, greedy
 from gatewise.tasks.error_rates import sum_of_edits
 from gatewise.tasks.transcription.augment import Augmentation
-from gatewise.tasks.transcription.examples import Examples, by_length, shuffled_batches, steps_needed
+from gatewise.tasks.transcription.examples import Examples, steps_needed
 from gatewise.tasks.transcription.networks import Network
+from gatewise.training.progress import counted
 
 # Steps over which the penalty of blanks falls to 0, at most, and as a share of all. With it a small set (60 lines of 2
 # to 5 letters) left the all-blank plateau within 75 steps, without it after 120 to 285 steps or not at all.
@@ -54,6 +56,7 @@ class TranscribeObjective:
         blank_penalty: what a blank costs in the first step's loss, in nats; it falls to 0 within the first quarter.
         max_epochs: of the training.
         batch_size: sequences of a batch.
+        batch_frames: frames of a batch at most, padding included, in the place of `batch_size`; or None.
         seed: of the order of sequences and of the augmentation.
 
     The attribute `said` is what there was to say of the plateau, in sentences.
@@ -71,10 +74,13 @@ class TranscribeObjective:
         blank_penalty: float,
         max_epochs: int,
         batch_size: int,
+        batch_frames: int | None,
         seed: int,
     ) -> None:
         self.module = module
-        self.batches_per_epoch = -(-len(training) // batch_size)
+        lengths = examples.frames.lengths[training]
+        self._buckets = None if batch_frames is None else Buckets(lengths, batch_frames)
+        self.batches_per_epoch = -(-len(training) // batch_size) if self._buckets is None else len(self._buckets)
         self._examples = examples
         self._targets = targets
         self._least = np.array([module.front.subsampling * steps_needed(labels) for labels in targets])
@@ -95,10 +101,9 @@ class TranscribeObjective:
         """The training part in a new order, changed anew."""
         rng = np.random.default_rng([self._seed, epoch])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        lengths = self._examples.frames.lengths[self._training]
         mean, scale = self.module.mean.cpu(), self.module.scale.cpu()
         before = (epoch - 1) * self.batches_per_epoch
-        for step, places in enumerate(shuffled_batches(lengths, self._batch_size, POOL, rng), before):
+        for step, places in enumerate(self._places(rng), before):
             indices = self._training[places]
             frames, sizes = self._examples.pad(indices)
             least = torch.from_numpy(np.minimum(self._least[indices], sizes.numpy()))
@@ -107,10 +112,32 @@ class TranscribeObjective:
             targets = [self._targets[i] for i in indices]
             yield TranscribeBatch(frames.to(self._device), sizes, targets, indices, penalty)
 
+    def _places(self, rng: np.random.Generator) -> list[np.ndarray]:
+        if self._buckets is not None:
+            return self._buckets.draw(rng)
+        return shuffled_batches(self._examples.frames.lengths[self._training], self._batch_size, POOL, rng)
+
     def loss(self, batch: TranscribeBatch) -> Tensor:
         """Mean of each sequence's loss per label of its target, in nats."""
         logits, steps = self.module(batch.frames, batch.lengths)
         return ctc_loss(logits, batch.targets, steps, blank_penalty=batch.blank_penalty)
+
+    def divide(self, batch: TranscribeBatch, parts: int) -> list[TranscribeBatch]:
+        """Groups of its sequences, no longer than their longest one."""
+        return [
+            TranscribeBatch(
+                batch.frames[: max(int(batch.lengths[part].max()), 1), part],
+                batch.lengths[part],
+                [batch.targets[i] for i in part],
+                batch.indices[part],
+                batch.blank_penalty,
+            )
+            for part in np.array_split(np.arange(len(batch.targets)), min(parts, len(batch.targets)))
+        ]
+
+    def weight(self, batch: TranscribeBatch) -> float:
+        """The number of its sequences."""
+        return float(len(batch.targets))
 
     def validate(self) -> dict[str, float]:
         """The label error rate of best paths, and the mean loss per label, on the validation part."""
@@ -158,11 +185,12 @@ class TranscribeObjective:
 
 
 @torch.no_grad()
-def run_network(network: Network, examples: Examples) -> list[Tensor]:
+def run_network(network: Network, examples: Examples, *, progress: bool = False) -> list[Tensor]:
     """Logits `[steps, V]` of each sequence on the CPU, float32; the network must be in evaluation mode."""
     device = next(network.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(examples)
-    for indices in by_length(examples.frames.lengths, PREDICTION_BATCH, PREDICTION_FRAMES):
+    batches = list(by_length(examples.frames.lengths, PREDICTION_BATCH, PREDICTION_FRAMES))
+    for indices in counted(batches, "running the network", enabled=progress):
         frames, lengths = examples.pad(indices)
         logits, steps = network(frames.to(device), lengths)
         for b, i in enumerate(indices):

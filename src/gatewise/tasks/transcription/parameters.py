@@ -23,6 +23,7 @@ COUNTS = {
     "look_ahead": (0, False),
     "height": (4, False),
     "batch_size": (1, False),
+    "batch_frames": (1, True),
     "beam": (1, False),
     "pieces": (1, True),
     "threads": (1, True),

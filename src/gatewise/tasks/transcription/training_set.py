@@ -67,7 +67,7 @@ class TrainingSet:
             "audio": {"by_utterance": BACKBONES[backbone].bidirectional},
         }
         front = front_end(kind, options.get(kind, {}))
-        examples = read_examples(X, y, front, column=model.text)
+        examples = read_examples(X, y, front, column=model.text, progress=model.progress)
         assert examples.texts is not None
         vocabulary = Vocabulary.fit(examples.texts, unit=model.unit, size=model.pieces)
         targets = encode_all(examples, vocabulary)

@@ -28,7 +28,7 @@ from gatewise.tasks.transcription.storage import TASK, load_transcriber, make_ne
 from gatewise.tasks.transcription.streaming import TranscriberStream
 from gatewise.tasks.transcription.training_set import TrainingSet
 from gatewise.tasks.transcription.transcription import Decoder, Symbol, Transcription, aligned, transcribe
-from gatewise.training import Checkpoints, Journal, Plan, TrainingResult, plan_of
+from gatewise.training import Checkpoints, Journal, LearningRates, Plan, TrainingResult, plan_of, rates_of
 
 Unit = Literal["characters", "tokens", "pieces"]
 
@@ -61,6 +61,8 @@ class Transcriber(BaseEstimator):
         blank_penalty: what a blank costs in the loss of the first step, in nats, falling to 0 within 200 steps: it
             keeps the network from learning first of all to say nothing.
         batch_size: sequences of a batch.
+        batch_frames: frames of a batch at most, padding included, in the place of `batch_size`: sequences of similar
+            length stand side by side, fewer of the long ones. None: as `batch_size` says.
         learning_rate: the peak rate of AdamW.
         weight_decay: of AdamW.
         weight_noise: standard deviation of normal noise on all weights while gradients are taken (Graves, Mohamed &
@@ -124,6 +126,7 @@ class Transcriber(BaseEstimator):
         augmentation: float = 1.0,
         blank_penalty: float = 1.0,
         batch_size: int = 16,
+        batch_frames: int | None = None,
         learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         weight_noise: float = 0.0,
@@ -154,6 +157,7 @@ class Transcriber(BaseEstimator):
         self.augmentation = augmentation
         self.blank_penalty = blank_penalty
         self.batch_size = batch_size
+        self.batch_frames = batch_frames
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.weight_noise = weight_noise
@@ -226,6 +230,13 @@ class Transcriber(BaseEstimator):
         with cpu_threads(self.threads):
             return plan_of(lambda journal: self._train(data, None, journal))
 
+    def learning_rates(self, X: Any, y: Any = None) -> LearningRates:
+        """The range test of what `fit` would train: a suggestion for `learning_rate`. Raises as `fit`."""
+        check_parameters(self)
+        data = TrainingSet.read(self, X, y)
+        with cpu_threads(self.threads):
+            return rates_of(lambda journal: self._train(data, None, journal), progress=self.progress)
+
     def _take(self, data: TrainingSet) -> None:
         """What the data say of the model."""
         self.vocabulary_, self.front_end_, self.scaler_ = data.vocabulary, data.front, data.scaler
@@ -252,7 +263,7 @@ class Transcriber(BaseEstimator):
         """
         check_is_fitted(self)
         check_structure(self, self.structure_)
-        found = read_examples(X, y, self.front_end_, text=text, column=self.text)
+        found = read_examples(X, y, self.front_end_, text=text, column=self.text, progress=self.progress)
         if found.frames.n_channels != self.n_features_in_:
             raise DataError(
                 f"frames have {found.frames.n_channels} features, those of training {self.n_features_in_}: "
@@ -280,7 +291,7 @@ class Transcriber(BaseEstimator):
         """
         examples = self.examples(X, text=False)
         with cpu_threads(self.threads):
-            rows = run_network(self.network_, examples)
+            rows = run_network(self.network_, examples, progress=self.progress)
             return transcribe(rows, decoder or self._decoder, self.vocabulary_, self.subsampling_)
 
     def predict(self, X: Any) -> list[str]:
@@ -336,7 +347,7 @@ class Transcriber(BaseEstimator):
         targets = encode_all(examples, self.vocabulary_)
         check_lengths(examples, targets, self.subsampling_, "correct their texts")
         with cpu_threads(self.threads):
-            rows = run_network(self.network_, examples)
+            rows = run_network(self.network_, examples, progress=self.progress)
             pairs = zip(rows, targets, strict=True)
             return [aligned(row, labels, self.vocabulary_, self.subsampling_) for row, labels in pairs]
 
