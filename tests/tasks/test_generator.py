@@ -15,14 +15,15 @@ from gatewise import cells
 from gatewise.errors import CellError, ConfigurationError, DataError, ModelFolderError
 from gatewise.tasks import Generator, load
 from gatewise.tasks.generation import read_events
+from gatewise.tasks.generation.frames import FrameEvents
 from gatewise.tasks.generation.network import GeneratorNetwork
 from gatewise.tasks.generation.sampling import Sampler
-from gatewise.tasks.generation.scoring import label_loss
+from gatewise.tasks.generation.scoring import event_loss, label_loss
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24, "streams": 4, "chunk": 20, "learning_rate": 0.01, "max_epochs": 12, "threads": 1, "dropout": 0.1,
 }  # fmt: skip
-MUSIC: dict[str, Any] = {**SMALL, "chunk": 10, "max_epochs": 30}
+MUSIC: dict[str, Any] = {**SMALL, "chunk": 10, "max_epochs": 30, "joint_units": 0}
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,47 @@ def test_it_plays_on(player: Generator) -> None:
     for t, frame in enumerate(rising):
         roll[t, frame] = 1
     assert player.generate(roll, length=2, temperature=0) == [("63", "67"), ("64", "68")]
+
+
+@pytest.fixture(scope="module")
+def band() -> Generator:
+    return Generator("events", **{**MUSIC, "joint_units": 16}).fit(pieces())
+
+
+@torch.no_grad()
+def test_joint_events_are_exact_and_foretold_better(player: Generator, band: Generator, tmp_path: Path) -> None:
+    """What goes together is known: when one voice is given, so is the other."""
+    held_out = pieces(6, seed=9)
+    found = band.evaluate(held_out)
+    assert found["frame_nll"] < 0.8 * player.evaluate(held_out)["frame_nll"]
+    assert found["frame_accuracy"] > 0.5
+    again = load(band.save(tmp_path / "model"))
+    assert again.evaluate(held_out) == found
+    frames = band.network_.frames
+    assert frames is not None
+    given = torch.randn(1, frames.size + frames.units)
+    states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 8)
+    small = FrameEvents(8, 5)
+    torch.nn.init.normal_(small.direct)
+    total = torch.exp(-event_loss(given[:, :13].expand(len(states), 13), states, small)).sum()
+    assert float(total) == pytest.approx(1.0, abs=1e-4)
+
+
+@torch.no_grad()
+def test_joint_events_are_drawn_as_they_are_scored() -> None:
+    torch.manual_seed(0)
+    head, given = FrameEvents(4, 6), torch.randn(1, 10)
+    torch.nn.init.normal_(head.direct)
+    states = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 4)
+    shares = torch.exp(-event_loss(given.expand(16, 10), states, head)).double()
+    sampler = Sampler(seed=1)
+    drawn = head.draw(given.expand(4000, 10), sampler.sounds)
+    numbers = (drawn @ torch.tensor([8.0, 4.0, 2.0, 1.0])).long()
+    counted = torch.bincount(numbers, minlength=16).double() / 4000
+    torch.testing.assert_close(counted, shares, atol=0.03, rtol=0)
+    assert sum(int(Sampler(top_k=1, seed=seed).frame(given[0], head).sum()) for seed in range(40)) <= 40
+    likeliest = Sampler(temperature=0).frame(given[0], head)
+    assert torch.equal(likeliest, head.draw(given, lambda logits: logits > 0)[0] > 0)
 
 
 def test_transposed_events_are_moved_as_wholes() -> None:
@@ -363,6 +405,7 @@ def test_what_the_model_does_not_know_is_refused(writer: Generator, player: Gene
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"pieces": 50}, 'pieces is 50 with unit="characters"'),
         ({"unit": "pieces"}, 'pieces is None with unit="pieces"'),
+        ({"joint_units": -1}, "joint_units is -1"),
         ({"transpose": 2}, 'transpose is 2, which is for unit="events"'),
         ({"alphabet": 3}, "alphabet is 3"),
         ({"cell": "phased"}, 'cell is "phased", which reads time besides x'),

@@ -23,6 +23,7 @@ def make_network(model: "Generator") -> GeneratorNetwork:
         return GeneratorNetwork(
             model.frequencies_,
             events=isinstance(model.symbols_, EventSymbols),
+            joint_units=model.joint_units if model.unit == "events" else 0,
             cell=model.cell,
             hidden_size=model.hidden_size,
             num_layers=model.num_layers,

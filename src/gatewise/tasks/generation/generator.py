@@ -21,7 +21,7 @@ from gatewise.tasks.generation.labels import GeneratorLabels
 from gatewise.tasks.generation.network import GeneratorNetwork
 from gatewise.tasks.generation.parameters import STRUCTURE, check_parameters
 from gatewise.tasks.generation.sampling import Sampler
-from gatewise.tasks.generation.scoring import score_corpus, score_frequencies
+from gatewise.tasks.generation.scoring import likeliest_events, score_corpus, score_frequencies
 from gatewise.tasks.generation.storage import TASK, load_generator, save_generator
 from gatewise.tasks.generation.symbols import TextSymbols
 from gatewise.tasks.generation.texts import read_texts
@@ -34,7 +34,7 @@ from gatewise.training import Checkpoints, Journal, LearningRates, Plan, Trainin
 Unit = Literal["characters", "pieces", "events"]
 METRICS = {  # of the validation part, the first one chooses the epoch
     "text": ("bits_per_character", "accuracy", "nats"),
-    "events": ("frame_nll", "frame_accuracy", "nats"),
+    "events": ("frame_nll", "nats"),
 }
 
 
@@ -59,6 +59,8 @@ class Generator(BaseEstimator):
             of impossible: characters, or events parted by spaces.
         transpose: by how many places, up or down, the events of each document are moved at random in training. It is
             for events that are whole numbers, such as pitches.
+        joint_units: of events, hidden units that say which events of a frame go together: each is then said from what
+            came before and from the events below it in its frame (as in RNN-NADE); 0: each on its own.
         events: a table's column of events; None takes "events".
         piece: its column that names each frame's piece; None takes "piece" if there is one.
         streams: how many streams are read at a time, at most: each has at least one whole chunk.
@@ -111,6 +113,7 @@ class Generator(BaseEstimator):
         pieces: int | None = None,
         alphabet: str | None = None,
         transpose: int = 0,
+        joint_units: int = 128,
         events: str | None = None,
         piece: str | None = None,
         streams: int = 8,
@@ -138,6 +141,7 @@ class Generator(BaseEstimator):
         self.pieces = pieces
         self.alphabet = alphabet
         self.transpose = transpose
+        self.joint_units = joint_units
         self.events = events
         self.piece = piece
         self.streams = streams
@@ -288,11 +292,11 @@ class Generator(BaseEstimator):
                 # Of a text the last step is its end, before which every row has been read.
                 rows = corpus.rows[start : start + length + (self.unit == "events")]
                 values = torch.from_numpy(rows.astype(np.int64)).to(kind).unsqueeze(1).to(self._device)
-                logits = self.network_(values, None)[0][-1, 0].cpu()
+                given = self.network_(values, None)[0][-1]
                 found.append(
-                    self.symbols_.write(int(logits.argmax()), first=False)
+                    self.symbols_.write(int(given[0].argmax()), first=False)
                     if isinstance(self.symbols_, TextSymbols)
-                    else self.symbols_.frame((logits > 0).numpy())
+                    else self.symbols_.frame(likeliest_events(self.network_, given)[0].cpu().numpy())
                 )
         return found
 

@@ -1,6 +1,6 @@
 """The generator's network: what came -> recurrent layers -> what comes next.
 
-Legend: T steps, B streams, V labels or events, X features, L layers, H hidden units.
+Legend: T steps, B streams, V labels or events, X features, L layers, H hidden units, K joint units.
 """
 
 import math
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gatewise import cells
 from gatewise.errors import ConfigurationError
 from gatewise.nn import Recurrent
+from gatewise.tasks.generation.frames import FrameEvents
 
 LARGEST_EMBEDDING = 128
 States = dict[str, Tensor]  # "0.h", "0.c", "1.h", ...: of each layer its states [B, w]
@@ -24,6 +25,7 @@ class GeneratorNetwork(nn.Module):
         frequencies: how often each label is written, or the share of frames in which each event sounds, `[V]`: the
             last layer's biases begin so that it says just that.
         events: whether several sound at a time: inputs are then `[T, B, V]` of 0 and 1, else labels `[T, B]`.
+        joint_units: K, of what says which events of a frame go together (see `FrameEvents`); 0: each on its own.
         cell: the name of a published cell that reads nothing but x.
         hidden_size: H.
         num_layers: L.
@@ -40,6 +42,7 @@ class GeneratorNetwork(nn.Module):
         frequencies: np.ndarray,
         *,
         events: bool,
+        joint_units: int = 0,
         cell: str,
         hidden_size: int,
         num_layers: int,
@@ -61,15 +64,18 @@ class GeneratorNetwork(nn.Module):
             forget_bias=1.0 if made.memory() else None,
         )
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(self.rnn.output_size, size)
+        self.frames = FrameEvents(size, joint_units) if joint_units else None
+        self.linear = nn.Linear(self.rnn.output_size, size + joint_units)
         shares = torch.from_numpy(np.asarray(frequencies, np.float32))
         with torch.no_grad():
-            self.linear.bias.copy_(torch.logit(shares) if events else shares.log())
+            self.linear.bias[:size] = torch.logit(shares) if events else shares.log()
 
     def forward(
         self, values: Tensor, states: States | None, resets: Tensor | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, States]:
-        """Logits `[T, B, V]` of what follows each step, and the states after the last one.
+        """What is said of what follows each step, and the states after the last one.
+
+        That are logits `[T, B, V]`; with joint units `[T, B, V + K]`, of which `frames` makes logits of a frame.
 
         Args:
             values: labels int64 `[T, B]`, or events float32 `[T, B, V]`.

@@ -4,6 +4,7 @@ Legend: T steps of a chunk, B streams, E events, S documents.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ class GenerateObjective(StreamObjective):
         transpose: int,
         seed: int,
     ) -> None:
-        loss = event_loss if module.events else label_loss
+        loss = partial(event_loss, frames=module.frames) if module.events else label_loss
         super().__init__(module, training.streams(streams, k1, k2), loss, shuffle=seed)
         self._symbols, self._training, self._validation = symbols, training, validation
         self._transpose, self._seed = transpose, seed
@@ -68,7 +69,7 @@ class GenerateObjective(StreamObjective):
         """The metrics of the validation part; none without one."""
         if self._validation is None:
             return {}
-        return score_corpus(self.module, self._validation, self._symbols)
+        return score_corpus(self.module, self._validation, self._symbols, accuracy=False)
 
     def describe(self, batch: StreamBatch) -> str:
         """The documents of a chunk, and its rows."""

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from gatewise.tasks.generation.generator import Generator
 
 UNITS = ("characters", "pieces", "events")
-STRUCTURE = ("unit", "cell", "hidden_size", "num_layers", "pieces", "alphabet", "transpose")
+STRUCTURE = ("unit", "cell", "hidden_size", "num_layers", "pieces", "alphabet", "transpose", "joint_units")
 # name -> the least value, and whether None is one
 COUNTS = {
     "hidden_size": (1, False),
     "num_layers": (1, False),
     "pieces": (1, True),
     "transpose": (0, False),
+    "joint_units": (0, False),
     "streams": (1, False),
     "chunk": (1, False),
     "reach": (1, True),

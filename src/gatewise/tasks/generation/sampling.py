@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.arguments import is_count, is_number
+from gatewise.tasks.generation.frames import FrameEvents
 
 
 class Sampler:
@@ -16,7 +17,8 @@ class Sampler:
     Args:
         temperature: what logits are divided by: below 1 the likelier becomes likelier; at 0 the likeliest is taken
             (of events those that are likelier than not).
-        top_k: of how many of the likeliest one is drawn; of events, how many may sound at most. None: of all.
+        top_k: of how many of the likeliest one is drawn; of events, how many may sound at most: the likeliest ones, or
+            of joint events those that are drawn first. None: of all.
         seed: of the draws.
 
     Raises:
@@ -47,17 +49,34 @@ class Sampler:
         shares = (logits / self.temperature).softmax(0)
         return int(torch.multinomial(shares, 1, generator=self._generator))
 
-    def events(self, logits: Tensor) -> Tensor:
-        """Which events sound, booleans `[V]`, of logits `[V]`."""
+    def sounds(self, logits: Tensor) -> Tensor:
+        """Of events with logits `[n]`, which sound: booleans `[n]`."""
         logits = logits.detach().double().cpu()
         if self.temperature == 0:
-            drawn = logits > 0
-        else:
-            drawn = torch.rand(len(logits), dtype=torch.float64, generator=self._generator) < torch.sigmoid(
-                logits / self.temperature
-            )
+            return logits > 0
+        drawn = torch.rand(len(logits), dtype=torch.float64, generator=self._generator)
+        return drawn < torch.sigmoid(logits / self.temperature)
+
+    def events(self, logits: Tensor) -> Tensor:
+        """Which of independent events sound, booleans `[V]`, of logits `[V]`."""
+        logits = logits.detach().double().cpu()
+        drawn = self.sounds(logits)
         if self.top_k is not None and self.top_k < len(logits):
             allowed = torch.zeros(len(logits), dtype=torch.bool)
             allowed[logits.topk(self.top_k).indices] = True
             drawn &= allowed
         return drawn
+
+    def frame(self, given: Tensor, frames: FrameEvents) -> Tensor:
+        """Which of joint events sound, booleans `[V]`, of what the network says of a frame, `[V + K]`."""
+        left = self.top_k
+
+        def sounds(logits: Tensor) -> Tensor:
+            nonlocal left
+            drawn = self.sounds(logits)
+            if left is not None:
+                drawn = drawn & (left > 0)
+                left -= int(drawn)
+            return drawn
+
+        return frames.draw(given.unsqueeze(0), sounds)[0].cpu() > 0

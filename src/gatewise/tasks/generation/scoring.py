@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gatewise.tasks.generation.corpus import Corpus
+from gatewise.tasks.generation.frames import FrameEvents
 from gatewise.tasks.generation.network import GeneratorNetwork
 from gatewise.tasks.generation.symbols import Symbols, TextSymbols
 from gatewise.training import run_streams
@@ -21,16 +22,31 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits, labels, reduction="none")
 
 
-def event_loss(logits: Tensor, events: Tensor) -> Tensor:
-    """Nats of each frame `[n]`: the sum over events, each of which sounds or does not, of logits `[n, V]`.
+def event_loss(given: Tensor, events: Tensor, frames: FrameEvents | None = None) -> Tensor:
+    """Nats of each frame `[n]`: the sum over its events, each of which sounds or does not.
 
-    (Boulanger-Lewandowski, Bengio & Vincent 2012, section 6: the frame-level log-likelihood of independent outputs.)
+    (Boulanger-Lewandowski, Bengio & Vincent 2012, section 6: the frame-level log-likelihood.)
+
+    Args:
+        given: logits of independent events `[n, V]`, or what `frames` makes logits of.
+        events: 0 and 1, `[n, V]`.
+        frames: which events go together; None: each is on its own.
     """
+    logits = given if frames is None else frames(given, events)
     return functional.binary_cross_entropy_with_logits(logits, events, reduction="none").sum(-1)
 
 
-def score_corpus(network: GeneratorNetwork, corpus: Corpus, symbols: Symbols) -> dict[str, float]:
+@torch.no_grad()
+def score_corpus(
+    network: GeneratorNetwork, corpus: Corpus, symbols: Symbols, *, accuracy: bool = True
+) -> dict[str, float]:
     """Metrics of documents, each foretold from its beginning on; the network must be in evaluation mode.
+
+    Args:
+        network: what foretells.
+        corpus: the documents.
+        symbols: that it writes.
+        accuracy: of events, whether the accuracy is wanted, which takes longer than the rest.
 
     Returns:
         Of texts "bits_per_character" (the ends of documents cost bits as well, but are no characters), and "accuracy",
@@ -39,15 +55,17 @@ def score_corpus(network: GeneratorNetwork, corpus: Corpus, symbols: Symbols) ->
         both "nats", the mean of a step.
     """
     nats, right, others, characters = 0.0, 0, 0, 0
-    loss = label_loss if isinstance(symbols, TextSymbols) else event_loss
     for batch, outputs in run_streams(network, corpus.whole()):
-        logits, wanted = batch.new(outputs), batch.new(batch.following)
-        nats += float(loss(logits, wanted).double().sum())
+        given, wanted = batch.new(outputs), batch.new(batch.following)
         if isinstance(symbols, TextSymbols):
-            right += int((logits.argmax(-1) == wanted).sum())
+            nats += float(label_loss(given, wanted).double().sum())
+            right += int((given.argmax(-1) == wanted).sum())
             characters += int(symbols.characters[wanted.cpu().numpy()].sum())
         else:
-            said, sounded = logits > 0, wanted > 0
+            nats += float(event_loss(given, wanted, network.frames).double().sum())
+            if not accuracy:
+                continue
+            said, sounded = likeliest_events(network, given), wanted > 0
             right += int((said & sounded).sum())
             others += int((said ^ sounded).sum())
     if isinstance(symbols, TextSymbols):
@@ -56,11 +74,13 @@ def score_corpus(network: GeneratorNetwork, corpus: Corpus, symbols: Symbols) ->
             "accuracy": right / corpus.steps,
             "nats": nats / corpus.steps,
         }
-    return {
-        "frame_nll": nats / corpus.steps,
-        "frame_accuracy": right / max(right + others, 1),
-        "nats": nats / corpus.steps,
-    }
+    found = {"frame_nll": nats / corpus.steps, "nats": nats / corpus.steps}
+    return {**found, "frame_accuracy": right / max(right + others, 1)} if accuracy else found
+
+
+def likeliest_events(network: GeneratorNetwork, given: Tensor) -> Tensor:
+    """Which events are likelier than not, booleans `[n, V]`; joint ones each given those taken before it."""
+    return (given if network.frames is None else network.frames.draw(given, lambda logits: logits > 0)) > 0
 
 
 def score_frequencies(frequencies: np.ndarray, corpus: Corpus, symbols: Symbols) -> dict[str, float]:

@@ -87,10 +87,11 @@ def load_generator(kind: "type[Model]", source: str | os.PathLike[str] | ModelFo
     if (config.kind == "events") != (model.unit == "events"):
         raise ModelFolderError(f'{where} was altered: it writes {config.kind}, but unit is "{model.unit}".')
     outputs, width = weight_shape(folder, "linear.weight")
+    joint = model.joint_units if model.unit == "events" else 0
     layers = {name.rpartition("_l")[2] for name in folder.weights if name.startswith("rnn.")}
     sizes = {
-        "symbols": (model.symbols_.size, outputs),
-        "frequencies": (len(config.frequencies), outputs),
+        "symbols and joint units": (model.symbols_.size + joint, outputs),
+        "frequencies": (len(config.frequencies), model.symbols_.size),
         "layers": (model.num_layers, len(layers)),
     }
     if model.cell != "lstmp":  # whose outputs are a projection

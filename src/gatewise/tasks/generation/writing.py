@@ -21,7 +21,7 @@ class Writer:
         network: in evaluation mode.
 
     Attributes:
-        logits: of what comes next, `[V]`.
+        logits: of what comes next, `[V]` (of joint events what the network says of the frame, `[V + K]`).
     """
 
     def __init__(self, network: GeneratorNetwork) -> None:
@@ -60,6 +60,6 @@ def write_events(
     writer = Writer(network)
     logits = writer.read(torch.cat([torch.zeros(1, symbols.size), prompt.float()]))
     for _ in range(length):
-        row = sampler.events(logits)
+        row = sampler.events(logits) if network.frames is None else sampler.frame(logits, network.frames)
         yield symbols.frame(row.numpy())
         logits = writer.read(row.float()[None])
