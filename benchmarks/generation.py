@@ -1,14 +1,14 @@
 """Generation benchmarks: a character model and polyphonic music, several seeds, one JSON line a seed.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.generation [--seeds 3] [--sets characters chorales elman independent "plain elman"]
-                                                      [--threads 1] [--out FILE]
+    OMP_NUM_THREADS=1 python -m benchmarks.generation [--seeds 3] [--threads 1] [--out FILE]
+                                                      [--sets characters chorales elman independent "plain elman"]
 
 - characters: the Canterbury texts (`benchmarks/data/canterbury.py`), the last tenth of each is the test, the last tenth
   of the rest chooses the epoch; bits a character of the test. The alphabet is that of printable ASCII, since the test
   has two characters that training's part has not.
 - chorales: 363 four-part chorales (`benchmarks/data/chorales.py`); nats a frame and frame accuracy of the test.
 - elman: the same with Elman's cell in the place of the LSTM.
-- independent: the same LSTM with each event of a frame on its own, in 100 epochs; which is what the plain one says, too.
+- independent: the LSTM with each event of a frame on its own, as the plain one has it, in 100 epochs.
 - plain elman: what one writes by hand in torch: `torch.nn.RNN` of 200 tanh units, whole pieces, Adam, the epoch that
   validates best.
 
