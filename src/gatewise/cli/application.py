@@ -517,7 +517,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = app(args=argv, prog_name="gatewise", standalone_mode=False)
         sys.stdout.flush()
     except GatewiseError as error:
-        print_error(str(error))
+        rank = os.environ.get("RANK", "0") if os.environ.get("WORLD_SIZE", "1") != "1" else "0"
+        print_error(f"worker {int(rank) + 1}: {error}" if rank.isdecimal() and rank != "0" else str(error))
         return REFUSED
     except UsageError as error:
         print_error(_usage_message(error))

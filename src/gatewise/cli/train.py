@@ -1,5 +1,7 @@
 """`gatewise train`: from a file to a model folder with its report, its settings and its log."""
 
+import os
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +38,7 @@ HOLDOUT = Parameter(
 TEST = Parameter(
     "test", ("str",), optional=True, help="A second file in the form of DATA, to evaluate on after the training."
 )
+DONE = 0
 OF_TRAINING = (INIT_FROM, CHECKPOINT_EVERY, KEEP)  # that every task has beside its estimator's parameters
 
 
@@ -86,7 +89,8 @@ def train(
     parameters = train_parameters()[task]
     settings = resolve(parameters, given, {} if config is None else read_config(config, parameters, task))
     order = Order(task, data, parameters, settings, to.overwrite)
-    return carry_out(TrainingRun.begin(order, to.out) if to.trains else TrainingRun(order, None), to)
+    with _workers(to) as leads:
+        return carry_out(TrainingRun.begin(order, to.out) if to.trains and leads else TrainingRun(order, None), to)
 
 
 def resume(
@@ -100,24 +104,51 @@ def resume(
     quiet: bool,
 ) -> int:
     """Go on with a training that is in its folder; the exit code."""
-    run = TrainingRun.resume(
-        folder, train_parameters(), data, finish=finish, allow_changed_data=allow_changed_data, overwrite=overwrite
-    )
-    to = Destination(run.out, run.order.overwrite, as_json, quiet)
-    return carry_out(run, to)
+    with _workers(Destination(folder)) as leads:
+        how = TrainingRun.resume if leads else TrainingRun.follow
+        run = how(
+            folder, train_parameters(), data, finish=finish, allow_changed_data=allow_changed_data, overwrite=overwrite
+        )
+        return carry_out(run, Destination(run.out, run.order.overwrite, as_json, quiet or not leads))
+
+
+@contextmanager
+def _workers(to: Destination) -> Iterator[bool]:
+    """Within, this process trains with the others that torchrun started; whether it is the one that says and writes."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        yield True
+        return
+    from gatewise.training.workers import joined
+
+    with joined() as team:
+        yield team is None or team.leads
+
+
+def _leads() -> bool:
+    """Whether this process is the one that says and writes."""
+    if "gatewise.training.workers" not in sys.modules:
+        return True
+    from gatewise.training.workers import current_team
+
+    team = current_team()
+    return team is None or team.leads
 
 
 def carry_out(run: TrainingRun, to: Destination) -> int:
     """Do what a training is asked for, from its beginning or from where it was interrupted; the exit code."""
     try:
         with run, _warnings_as_notes(to):
-            if to.trains:
+            if not to.trains and not _leads():
+                return DONE
+            if to.trains and _leads():
                 _check_out(to)
             does = {"forecast": _forecast, "classify": _classify, "generate": _generate, "transcribe": _transcribe}
             return does[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
             raise
+        if not _leads():
+            return INTERRUPTED
         print_note(run.how_to_go_on())
         return INTERRUPTED
 
@@ -133,7 +164,7 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     holdout: int = settings["holdout"]
     windows = check_holdout(holdout, own["horizon"])
     table = read_table(order.path(order.data), () if own["id"] is None else (own["id"],))
-    forecaster = Forecaster(**own, progress=_progress(to))
+    forecaster = Forecaster(**own, progress=_progress(to) and _leads())
     training = table
     if holdout:
         roles = Roles(own["target"], own["time"], own["id"], own["past"], own["future"], own["static"])
@@ -143,6 +174,8 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(forecaster):
         return _nothing_trained()
     held_out = forecaster.evaluate(table, windows=windows) if holdout else None
@@ -166,7 +199,7 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     test_file: str | None = settings["test"]
     test = None if test_file is None else read_sequences(order.path(test_file), columns, labelled=True)
     own["class_weight"] = _weights_by_label(own["class_weight"], sequences)
-    classifier = Classifier(**own, progress=_progress(to))
+    classifier = Classifier(**own, progress=_progress(to) and _leads())
     if test is not None and test_file is not None:
         _check_test(sequences, test, test_file)
     if not to.trains:
@@ -174,6 +207,8 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(classifier):
         return _nothing_trained()
     held_out = None
@@ -196,7 +231,7 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     order, settings = run.order, run.order.settings
     own = _without(settings, TEST, *OF_TRAINING)
     data, test_file = order.path(order.data), settings["test"]
-    transcriber = Transcriber(**own, progress=_progress(to))
+    transcriber = Transcriber(**own, progress=_progress(to) and _leads())
     test = None
     if test_file is not None:
         # What is missing is known before the training.
@@ -208,6 +243,8 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(transcriber):
         return _nothing_trained()
     held_out = None if test is None else transcriber.evaluate(test)
@@ -309,7 +346,7 @@ def _warnings_as_notes(to: Destination) -> Iterator[None]:
 
     def say(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = str(message)
-        if text not in said and (issubclass(category, CheckpointWarning) or not (to.quiet or to.as_json)):
+        if _leads() and text not in said and (issubclass(category, CheckpointWarning) or not (to.quiet or to.as_json)):
             print_note(f"note: {text}")
         said.add(text)
 

@@ -16,6 +16,7 @@ from gatewise.training.objective import Batch, Divisible, Objective
 from gatewise.training.options import TrainingOptions
 from gatewise.training.position import Position
 from gatewise.training.snapshot import random_states, restore_random
+from gatewise.training.workers import current_team
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # Of losses in fp16: the first factor, and after how many batches without an overflow it doubles.
@@ -67,31 +68,26 @@ class Gradients(Generic[Batch]):
             NotFinite: one of both is not.
             TrainingError: there is no memory for a part that cannot be divided.
         """
-        random = random_states(self._devices)
+        random, team = random_states(self._devices), current_team()
         while True:
-            for parameter in self._named.values():
-                parameter.grad = None
-            try:
-                value = self._backward(batch, at, random)
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _is_of_memory(error):
-                    raise
-                said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            else:
-                norm = self._norm(at)
-                if math.isfinite(norm.item()):
-                    break
-                if at.scale == 1:
-                    bad = [
-                        name for name, p in self._named.items() if p.grad is not None and not p.grad.isfinite().all()
-                    ]
-                    what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-                    raise NotFinite(what, random)
-                at.scale, at.scaled = max(at.scale / 2, 1.0), 0
-                restore_random(random)
-                continue
-            # Here the error is gone, and with it what its frames held.
-            at.parts = self._smaller(batch, at.parts, said)
+            part, share = (batch, 1.0) if team is None else team.part(self.objective, batch)
+            value, failure = self._own(part, share, at, random)
+            if team is not None:
+                value, failed = team.agree(value, failed=failure is not None)
+                if failed is not None and failure is None:
+                    failure = NotFinite(f"worker {failed + 1} of {team.size} cannot go on (it says why)", random)
+            if failure is not None:
+                raise failure
+            if team is not None:
+                team.add_gradients(self._named.values())
+            norm = self._norm(at)
+            if math.isfinite(norm.item()):
+                break
+            if at.scale == 1:
+                bad = [name for name, p in self._named.items() if p.grad is not None and not p.grad.isfinite().all()]
+                what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
+                raise NotFinite(what, random)
+            at.scale, at.scaled = max(at.scale / 2, 1.0), 0
             restore_random(random)
         if self.options.precision == "fp16":
             at.scaled += 1
@@ -99,8 +95,32 @@ class Gradients(Generic[Batch]):
                 at.scale, at.scaled = at.scale * 2, 0
         return value, norm
 
-    def _backward(self, batch: Batch, at: Position, random: Mapping[str, Tensor]) -> float:
-        """Add the gradient of a batch to what the parameters hold; its loss."""
+    def _own(
+        self, part: Batch | None, share: float, at: Position, random: Mapping[str, Tensor]
+    ) -> tuple[float, NotFinite | TrainingError | None]:
+        """Take the gradient of this process's part of a batch, divided as memory has it; its loss, or what failed."""
+        while True:
+            for parameter in self._named.values():
+                parameter.grad = None
+            if part is None:
+                return 0.0, None
+            try:
+                return self._backward(part, share, at, random), None
+            except NotFinite as error:
+                return 0.0, error
+            except (MemoryError, RuntimeError) as error:  # torch's errors of memory are RuntimeErrors
+                if not _is_of_memory(error):
+                    raise
+                said = str(error).strip() or type(error).__name__
+            # Here the error is gone, and with it what its frames held.
+            try:
+                at.parts = self._smaller(part, at.parts, said.splitlines()[0])
+            except TrainingError as error:
+                return 0.0, error
+            restore_random(random)
+
+    def _backward(self, batch: Batch, whole: float, at: Position, random: Mapping[str, Tensor]) -> float:
+        """Add the gradient of a batch, times its share in the whole, to what parameters hold; its loss, likewise."""
         objective, total = self.objective, 0.0
         with weight_noise(self._named.values(), self.options.weight_noise):
             for part, share in self._parts(batch, at.parts):
@@ -114,9 +134,9 @@ class Gradients(Generic[Batch]):
                     with self._autocast():
                         layer = first_layer(objective.module, lambda part=part: objective.loss(part))
                     raise NotFinite(f"the loss is {value}", random, layer)
-                factor = share * at.scale
+                factor = whole * share * at.scale
                 (loss if factor == 1 else loss * factor).backward()
-                total += share * value
+                total += whole * share * value
         return total
 
     def _parts(self, batch: Batch, count: int) -> list[tuple[Batch, float]]:

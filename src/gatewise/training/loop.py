@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from typing import Generic
 import torch
 from torch import Tensor, nn
 
-from gatewise.errors import TrainingError
+from gatewise.errors import CheckpointWarning, TrainingError
 from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
 from gatewise.training.gradient import FIRST_SCALE, Gradients, NotFinite
@@ -33,6 +34,7 @@ from gatewise.training.snapshot import (
     under,
     with_prefix,
 )
+from gatewise.training.workers import SEED_APART, current_team, sharing
 
 RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
 
@@ -82,7 +84,8 @@ def train(
         module = objective.module
         devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
         stack.enter_context(torch.random.fork_rng(devices=devices))
-        torch.manual_seed(options.seed)
+        team = current_team()
+        torch.manual_seed(options.seed + (0 if team is None else SEED_APART * team.rank))
         journal.look(objective, options)
         shapes = {key: list(tensor.shape) for key, tensor in module.state_dict().items()}
         known = journal.begin({"name": name, "options": asdict(options), "shapes": shapes})
@@ -95,7 +98,7 @@ def train(
             run.restore(known)
         run.bar = stack.enter_context(
             ProgressBar(
-                enabled=progress,
+                enabled=progress and (team is None or team.leads),
                 label=label or name,
                 max_epochs=options.max_epochs,
                 batches_per_epoch=objective.batches_per_epoch,
@@ -165,8 +168,22 @@ class _Run(Generic[Batch]):
             check_shapes(best, own)
             self.best = {name: tensor.to(own[name].device) for name, tensor in best.items()}
         self.accumulation.restore(under("waiting.", part.tensors), self.at.waiting)
-        self.random = under("random.", part.tensors)
+        self.random = self._own_random(part)
         _regain(self.objective, part)
+
+    def _own_random(self, part: Part) -> dict[str, Tensor] | None:
+        """The states of this worker's generators; None if it was not there when they were saved."""
+        team, first = current_team(), under("random.", part.tensors)
+        then = 1 + len({name.split(".")[0] for name in under("workers.", part.tensors)})
+        now = 1 if team is None else team.size
+        if then != now and (team is None or team.leads):
+            warnings.warn(
+                f"The training was saved by {then} worker{'s' * (then > 1)} and goes on with {now}: what is drawn at "
+                "random from here on is not what it would have been.",
+                CheckpointWarning,
+                stacklevel=4,
+            )
+        return first if team is None or team.leads else under(f"workers.{team.rank}.", part.tensors) or None
 
     def epochs(self) -> Stopped:
         interrupt, options = self.journal.interrupt, self.options
@@ -180,7 +197,7 @@ class _Run(Generic[Batch]):
             self._validate()
             if interrupt.requested:
                 return "interrupted"
-            if self._seconds() >= self.limit:
+            if self.limit < math.inf and self._seconds() >= self.limit:
                 return "max_minutes"
             if options.patience is not None and self.at.epoch - self.at.best_epoch >= options.patience:
                 return "patience"
@@ -209,7 +226,7 @@ class _Run(Generic[Batch]):
             )
             before = at.step
             self._train_on(batch)
-            at.trained = interrupt.requested or self._seconds() >= self.limit
+            at.trained = interrupt.requested or (self.limit < math.inf and self._seconds() >= self.limit)
             self.bar.step(epoch=at.epoch, loss=at.losses[-1])
             self.journal.pause(self.state, steps=at.step - before)
         if not at.losses:
@@ -290,7 +307,7 @@ class _Run(Generic[Batch]):
         raw = self.average.swap_in() if self.average is not None and averaged else None
         try:
             current = snapshot(module)
-            with torch.no_grad(), self.journal.repeatable():
+            with torch.no_grad(), self.journal.repeatable(), sharing():
                 metrics = self.objective.validate()
         except KeyboardInterrupt:
             self._swap_out(raw)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from gatewise.data import Ragged
 from gatewise.data.batches import Buckets, by_length
 from gatewise.tasks.classification.network import ClassifierNetwork
+from gatewise.training.workers import shared
 
 # About how many batches an epoch has where the batch size is free to choose: enough steps for small sets, and
 # batches large enough to be fast on large ones.
@@ -196,7 +197,12 @@ def run_network(network: ClassifierNetwork, inputs: Ragged) -> Tensor:
     """Logits `[S, K]` of prepared sequences on the CPU, float32; the network must be in evaluation mode."""
     device = next(network.parameters()).device
     logits = torch.empty(len(inputs), network.linear.out_features)
-    for indices in by_length(inputs.lengths, PREDICTION_BATCH, PREDICTION_STEPS):
+    batches = list(by_length(inputs.lengths, PREDICTION_BATCH, PREDICTION_STEPS))
+
+    def compute(indices: np.ndarray) -> tuple[Tensor]:
         padded, lengths = inputs.pad(indices)
-        logits[indices] = network(torch.from_numpy(padded).to(device), torch.from_numpy(lengths)).cpu()
+        return (network(torch.from_numpy(padded).to(device), torch.from_numpy(lengths)).cpu(),)
+
+    for indices, (found,) in zip(batches, shared(batches, compute), strict=True):
+        logits[indices] = found
     return logits

@@ -18,6 +18,7 @@ from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, steps_needed
 from gatewise.tasks.transcription.networks import Network
 from gatewise.training.progress import counted
+from gatewise.training.workers import shared
 
 # Steps over which the penalty of blanks falls to 0, at most, and as a share of all. With it a small set (60 lines of 2
 # to 5 letters) left the all-blank plateau within 75 steps, without it after 120 to 285 steps or not at all.
@@ -190,9 +191,15 @@ def run_network(network: Network, examples: Examples, *, progress: bool = False)
     device = next(network.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(examples)
     batches = list(by_length(examples.frames.lengths, PREDICTION_BATCH, PREDICTION_FRAMES))
-    for indices in counted(batches, "running the network", enabled=progress):
+
+    def compute(indices: np.ndarray) -> tuple[Tensor, Tensor]:
         frames, lengths = examples.pad(indices)
         logits, steps = network(frames.to(device), lengths)
+        return logits.cpu(), steps.cpu()
+
+    results = shared(batches, compute)
+    for indices in counted(batches, "running the network", enabled=progress):
+        logits, steps = next(results)
         for b, i in enumerate(indices):
-            found[i] = logits[: steps[b], b].cpu()
+            found[i] = logits[: steps[b], b]
     return found
