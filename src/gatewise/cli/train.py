@@ -263,7 +263,7 @@ def _generate(run: TrainingRun, to: Destination) -> int:
     order, settings = run.order, run.order.settings
     own = _without(settings, TEST, *OF_TRAINING)
     data, test_file = order.path(order.data), settings["test"]
-    generator = Generator(**own, progress=_progress(to))
+    generator = Generator(**own, progress=_progress(to) and _leads())
     test = None
     if test_file is not None:
         # What is missing is known before the training.
@@ -274,6 +274,8 @@ def _generate(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     generator.fit(data, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(generator):
         return _nothing_trained()
     held_out = None
