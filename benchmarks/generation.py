@@ -64,7 +64,7 @@ def measure(split: Split, seed: int, threads: int) -> dict[str, Any]:
     elif split.name == "characters":
         alphabet = "".join(map(chr, range(32, 127))) + "\n"
         assert set(alphabet) < set(string.printable)
-        model = Generator(alphabet=alphabet, max_epochs=8, seed=seed, threads=threads).fit(split.training)
+        model = Generator(alphabet=alphabet, max_epochs=6, seed=seed, threads=threads).fit(split.training)
         found = {**model.validation_, "test": model.evaluate(split.test), "history": epochs(model)}
     else:
         cell = "elman" if split.name == "elman" else "lstm"

@@ -108,7 +108,8 @@ class TableSteps:
 
     def __init__(self, path: Path, columns: Sequence[str] | str | None = None, kind: Any = np.float32) -> None:
         self.path, self.dtype = path, np.dtype(kind)
-        schema, sizes = _opened(path)[1], _sizes(path)
+        # Opened once for all readers: each file would hold what is said of all row groups.
+        (self._group, schema), sizes = _opened(path), _sizes(path)
         numbers = [field.name for field in schema if _is_number(field.type)]
         self._columns = [columns] if isinstance(columns, str) else list(numbers if columns is None else columns)
         for name in self._columns:
@@ -125,7 +126,6 @@ class TableSteps:
 
     def reader(self) -> Read:
         """See `Steps`."""
-        group = _opened(self.path)[0]
         held: tuple[int, np.ndarray] = (-1, np.empty(0))
 
         def read(start: int, stop: int) -> np.ndarray:
@@ -134,7 +134,7 @@ class TableSteps:
             while True:
                 number = int(np.searchsorted(self._ends, start, side="right")) if start < stop else max(held[0], 0)
                 if held[0] != number:
-                    held = (number, self._values(group(number, self._columns), number))
+                    held = (number, self._values(self._group(number, self._columns), number))
                 first = int(self._ends[number]) - len(held[1])
                 part = held[1][start - first : stop - first] if start < stop else held[1][:0]
                 parts.append(part)
