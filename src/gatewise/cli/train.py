@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gatewise.data import Ragged
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.generation import Generator
     from gatewise.tasks.transcription import Transcriber
 
 INIT_FROM = Parameter(
@@ -61,11 +62,18 @@ def transcribe_parameters() -> tuple[Parameter, ...]:
     return (*found, TEST, *OF_TRAINING)
 
 
+def generate_parameters() -> tuple[Parameter, ...]:
+    """What can be set of `train generate`: the Generator's parameters, and what only a training has."""
+    found = [p for p in read_parameters("tasks/generation/generator.py", "Generator") if p.name != "progress"]
+    return (*found, TEST, *OF_TRAINING)
+
+
 def train_parameters() -> dict[str, tuple[Parameter, ...]]:
     """What can be set of each task, by its name."""
     return {
         "forecast": forecast_parameters(),
         "classify": classify_parameters(),
+        "generate": generate_parameters(),
         "transcribe": transcribe_parameters(),
     }
 
@@ -134,7 +142,8 @@ def carry_out(run: TrainingRun, to: Destination) -> int:
                 return DONE
             if to.trains and _leads():
                 _check_out(to)
-            return {"forecast": _forecast, "classify": _classify, "transcribe": _transcribe}[run.order.task](run, to)
+            does = {"forecast": _forecast, "classify": _classify, "generate": _generate, "transcribe": _transcribe}
+            return does[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
             raise
@@ -246,6 +255,40 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     return code
 
 
+def _generate(run: TrainingRun, to: Destination) -> int:
+    from gatewise.reports.generation import generation_report
+    from gatewise.tasks.generation import Generator, read_events
+    from gatewise.tasks.generation.texts import read_texts
+
+    order, settings = run.order, run.order.settings
+    own = _without(settings, TEST, *OF_TRAINING)
+    data, test_file = order.path(order.data), settings["test"]
+    generator = Generator(**own, progress=_progress(to) and _leads())
+    test = None
+    if test_file is not None:
+        # What is missing is known before the training.
+        where = order.path(test_file)
+        test = read_events(where, own["events"], own["piece"]) if own["unit"] == "events" else read_texts(where)[0]
+    if not to.trains:
+        return _look(generator, data, order, to)
+    began = time.monotonic()
+    generator.fit(data, checkpoints=run.start(), init_from=_start(order))
+    seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
+    if not _trained(generator):
+        return _nothing_trained()
+    held_out = None
+    if test is not None:
+        held_out = generator.evaluate(test)
+        held_out["baseline"] = {"name": generator.baseline_name_, **held_out["baseline"]}
+    code = Outcome(run, to, seconds).finish(
+        generator, generation_report(generator, test), held_out, f"the test data {test_file}"
+    )
+    run.done()
+    return code
+
+
 def _some(transcriber: "Transcriber", data: Path) -> Any:
     from gatewise.data import read_transcripts
     from gatewise.reports.transcription import SHOWN
@@ -256,7 +299,9 @@ def _some(transcriber: "Transcriber", data: Path) -> Any:
         return transcriber.examples(shown, text=False)
 
 
-def _look(estimator: "Forecaster | Classifier | Transcriber", data: Any, order: Order, to: Destination) -> int:
+def _look(
+    estimator: "Forecaster | Classifier | Generator | Transcriber", data: Any, order: Order, to: Destination
+) -> int:
     """Say what would be trained, or at which rate; the exit code."""
     if to.find_rate:
         return show_rates(estimator.learning_rates(data), order, to.as_json)
@@ -284,7 +329,7 @@ def _progress(to: Destination) -> bool:
     return not (to.as_json or to.quiet)
 
 
-def _trained(estimator: "Forecaster | Classifier | Transcriber") -> bool:
+def _trained(estimator: "Forecaster | Classifier | Generator | Transcriber") -> bool:
     return any(run["epochs"] for run in estimator.history_)
 
 

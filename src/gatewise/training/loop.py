@@ -17,7 +17,7 @@ from gatewise.training.gradient import FIRST_SCALE, Gradients, NotFinite
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
 from gatewise.training.listening import Epoch, tell
-from gatewise.training.objective import Batch, Gathering, Objective
+from gatewise.training.objective import Batch, Gathering, Objective, batches_from
 from gatewise.training.optimizer import adamw
 from gatewise.training.options import TrainingOptions
 from gatewise.training.position import Position, Stopped, TrainingResult
@@ -215,9 +215,7 @@ class _Run(Generic[Batch]):
         """Train one epoch, or what is left of it, or the part of it that time and signals leave."""
         at, interrupt = self.at, self.journal.interrupt
         self.objective.module.train()
-        batches = iter(() if at.trained else self.objective.batches(at.epoch))
-        for _ in at.losses:
-            next(batches, None)
+        batches = iter(()) if at.trained else batches_from(self.objective, at.epoch, len(at.losses))
         if self.random is not None:
             restore_random(self.random)
             self.random = None
