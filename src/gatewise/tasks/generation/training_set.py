@@ -69,7 +69,8 @@ class TrainingSet:
             if model.validation:
                 warnings.warn(notes[-1], UserWarning, stacklevel=3)
         else:
-            what = f"{len(validation)} documents are" if len(training) < len(corpus) else "The end of each document is"
+            some = f"{len(validation)} documents are" if len(validation) > 1 else "1 document is"
+            what = some if len(training) < len(corpus) else "The end of each document is"
             notes.append(f"{what} held out to choose the best epoch: {validation.steps} of {corpus.steps} steps.")
         return cls(symbols, corpus, training, validation, symbols.frequencies(training), size, tuple(notes))
 
