@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from benchmarks.phones import Corpus
 
 STATES, GAUSSIANS, CEPSTRA = 3, 8, 13
-MOST = 150  # stretches that a model is trained on
+MOST = 100  # stretches that a model is trained on
 ROUNDS = 5  # of Baum-Welch
 POWERS, PENALTIES = (1.0, 3.0), (0.0, 4.0)
 LEAST = 1e-3  # of a variance

@@ -1,6 +1,6 @@
 """Phones of synthesised speech: deep and shallow LSTM beside an Elman network and a hidden Markov model.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.phones [--rows deep one-layer elman hmm] [--seeds 1] [--minutes 6]
+    OMP_NUM_THREADS=1 python -m benchmarks.phones [--rows deep one-layer elman hmm] [--seeds 1] [--minutes 5]
 
 Sentences are spoken by voices of flite, whose phones are exactly known (`benchmarks/data/spoken.py`): training
 sentences by three voices, with tempo and pitch drawn at random; test sentences, of words that no training sentence has,
@@ -331,15 +331,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", default=["deep", "one-layer", "elman", "hmm"])
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--held-out", choices=flite.VOICES, default="rms")
     parser.add_argument("--voices", nargs="+", choices=flite.VOICES, help="of training; by default all others")
-    parser.add_argument("--sentences", type=int, default=700, help="by each voice")
+    parser.add_argument("--sentences", type=int, default=2000, help="by each voice")
     parser.add_argument("--tests", type=int, default=300, help="sentences of each test")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=4e-3)
-    parser.add_argument("--elman-rate", type=float, default=1e-3)
+    parser.add_argument("--elman-rate", type=float, default=3e-3)
     parser.add_argument("--framewise", type=float, default=1.0, help="weight of the framewise loss")
     parser.add_argument("--warp", type=float, default=0.15)
     parser.add_argument("--mix", type=float, default=0.0)
