@@ -23,17 +23,20 @@ import torch
 
 from gatewise.data import Ragged
 from gatewise.errors import TrainingInterrupted
-from gatewise.tasks import Classifier, Forecaster, Transcriber, journal
+from gatewise.tasks import Classifier, Forecaster, Generator, Transcriber, journal
 from gatewise.tasks.classification import committee
 from gatewise.tasks.classification import objective as classification
 from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting import objective as forecasting
+from gatewise.tasks.generation import generator
+from gatewise.tasks.generation import objective as generation
 from gatewise.tasks.transcription import objective as transcription
 from gatewise.tasks.transcription import transcriber
 from gatewise.training import Checkpoints, Journal, kept_journal, loop
+from tests.tasks.generating import texts
 from tests.tasks.transcripts import recordings
 
-Estimator = Forecaster | Classifier | Transcriber
+Estimator = Forecaster | Classifier | Generator | Transcriber
 MOMENTS = (
     (forecasting.ForecastObjective, "loss"),
     (forecasting, "corrections"),
@@ -44,6 +47,9 @@ MOMENTS = (
     (transcription.TranscribeObjective, "loss"),
     (transcription, "emission"),
     (transcriber, "make_network"),
+    (generation.GenerateObjective, "loss"),
+    (generation, "score_corpus"),
+    (generator, "make_network"),
 )
 
 
@@ -131,12 +137,32 @@ def transcribe(**changes: Any) -> Task:
     )
 
 
-TASKS: dict[str, Callable[..., Task]] = {"forecast": forecast, "classify": classify, "transcribe": transcribe}
+def generate(**changes: Any) -> Task:
+    """A generator: states that are carried, gradients that reach back over chunks, averaged weights."""
+    parameters: dict[str, Any] = {
+        "hidden_size": 5, "num_layers": 2, "dropout": 0.2, "streams": 3, "chunk": 25, "reach": 40,
+        "average_decay": 0.9, "accumulate": 2, "max_epochs": 3, "threads": 1, **changes,
+    }  # fmt: skip
+    given = texts(12)
+    return Task(
+        "generate",
+        lambda: Generator(**parameters),
+        lambda model, checkpoints: model.fit(given, checkpoints=checkpoints),
+    )
+
+
+TASKS: dict[str, Callable[..., Task]] = {
+    "forecast": forecast,
+    "classify": classify,
+    "transcribe": transcribe,
+    "generate": generate,
+}
 # Parameters under which the clock of `watched` ends the runs.
 LIMITS: dict[str, dict[str, Any]] = {
     "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},
     "classify": {"max_minutes": 0.75, "max_epochs": 500, "patience": None},
     "transcribe": {"max_minutes": 0.5, "max_epochs": 500, "patience": None},
+    "generate": {"max_minutes": 0.4, "max_epochs": 500, "patience": None},
 }
 
 
@@ -208,7 +234,7 @@ def sha256(tensors: dict[str, torch.Tensor], kinds: tuple[str, ...] = ()) -> str
 
 def outcome(model: Estimator) -> dict[str, str]:
     """SHA-256 of a fitted model's weights, of its log without the seconds that were measured, and of what was found."""
-    if isinstance(model, Transcriber):
+    if isinstance(model, (Generator, Transcriber)):
         networks = [model.network_]
     elif isinstance(model, Forecaster):
         networks = model.fitted_.members

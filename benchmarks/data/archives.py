@@ -49,6 +49,13 @@ def debian(package: str, version: str, sha256: str) -> Archive:
     return Archive(f"Debian {package} {version}", sha256, ".deb", command)
 
 
+def sdist(package: str, version: str, sha256: str) -> Archive:
+    """A package of the Python index, as its sources."""
+    pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+    command = (*pip, "--no-deps", "--no-binary=:all:", f"{package}=={version}")
+    return Archive(f"{package} {version} (sources)", sha256, ".tar.gz", command)
+
+
 def fetched(archive: Archive, folder: Path) -> Path:
     """Where the file lies, after fetching it if it does not lie there yet.
 

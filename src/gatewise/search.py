@@ -68,6 +68,16 @@ SEARCHES: Mapping[str, Search] = {
             "weight_decay": Range(1e-4, 1e-1, log=True),
         },
     ),
+    "generate": Search(
+        "nats",
+        {
+            "hidden_size": Choice((64, 128, 256)),
+            "num_layers": Range(1, 2, whole=True),
+            "dropout": Range(0.0, 0.6),
+            "learning_rate": Range(5e-4, 1e-2, log=True),
+            "weight_decay": Range(1e-4, 3e-1, log=True),
+        },
+    ),
     "transcribe": Search(
         "error_rate",
         {

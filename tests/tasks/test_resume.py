@@ -51,6 +51,7 @@ def test_the_whole_fits_have_in_them_what_is_claimed() -> None:
     ]  # fmt: skip
     assert list(whole("classify", False).runs) == ["member 1", "member 2", "member 3"]
     assert list(whole("transcribe", False).runs) == ["network"]
+    assert list(whole("generate", False).runs) == ["network"]
     for name in TASKS:  # limits that are not reached would change nothing
         assert whole(name, True).outcome["log"] != whole(name, False).outcome["log"]
         assert whole(name, True).losses < 60 * LIMITS[name]["max_minutes"] + 10

@@ -15,7 +15,7 @@ def test_no_kill_leaves_an_unreadable_checkpoint_or_another_result() -> None:
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["task"] for row in rows] == ["forecast", "classify", "transcribe"], done.stderr
+    assert [row["task"] for row in rows] == ["forecast", "classify", "transcribe", "generate"], done.stderr
     for row in rows:
         assert row["wrong"] == []
         assert row["kills"] >= 6

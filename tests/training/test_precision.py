@@ -74,9 +74,9 @@ def test_a_gradient_that_overflows_at_any_scale_is_an_error() -> None:
 
 
 def test_after_many_batches_the_scale_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gatewise.training import loop
+    from gatewise.training import gradient
 
-    monkeypatch.setattr(loop, "GROWTH", 3)
+    monkeypatch.setattr(gradient, "GROWTH", 3)
     scales: list[float] = []
     curve = Curve(factor=1e-6)
     original = torch.Tensor.backward

@@ -16,7 +16,14 @@ import typer
 from gatewise.cli.options import with_options
 from gatewise.cli.outcome import INTERRUPTED, Destination
 from gatewise.cli.output import print_error, print_facts, print_json, print_note
-from gatewise.cli.train import classify_parameters, forecast_parameters, resume, train, transcribe_parameters
+from gatewise.cli.train import (
+    classify_parameters,
+    forecast_parameters,
+    generate_parameters,
+    resume,
+    train,
+    transcribe_parameters,
+)
 from gatewise.cli.tune import tune, tune_parameters
 from gatewise.errors import ConfigurationError, GatewiseError
 from gatewise.search import SEARCHES
@@ -184,6 +191,29 @@ def _transcribe(
     )
 
 
+def _generator(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A text file or a folder of .txt files; of events a table with a row for each frame.",
+        ),
+    ],
+    given: Given,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json: TrainJson = False,
+    quiet: Quiet = False,
+    config: Config = None,
+    dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
+) -> int:
+    """Train a generator: it says what comes next in texts, or in events of which several sound at a time."""
+    return train(
+        "generate", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
+    )
+
+
 def _destination(
     out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool, find_rate: bool
 ) -> Destination:
@@ -218,11 +248,20 @@ gatewise train transcribe recordings/ --unit tokens --backbone deep-blstm --out 
 
 gatewise train transcribe commands.parquet --backbone lstm --look-ahead 8 --out listener"""
 
+GENERATE_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise train generate books/ --max-minutes 10 --out writer
+
+gatewise train generate notes.txt --unit pieces --pieces 500 --cell multiplicative --out writer
+
+gatewise train generate chorales.csv --unit events --transpose 3 --out organist"""
+
 train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
 train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))
 train_app.command("transcribe", epilog=TRANSCRIBE_EXAMPLES)(
     _stoppable(with_options(_transcribe, transcribe_parameters()))
 )
+train_app.command("generate", epilog=GENERATE_EXAMPLES)(_stoppable(with_options(_generator, generate_parameters())))
 
 
 TUNE_EXAMPLES = """[bold]Examples[/bold]
@@ -236,6 +275,7 @@ makes it longer."""
 TUNED = {
     "forecast": "shops.csv --target sales --horizon 7",
     "classify": "vowels_TRAIN.ts",
+    "generate": "books/",
     "transcribe": "lines/manifest.csv",
 }
 
@@ -335,6 +375,35 @@ def _predict(
     from gatewise.cli.trained import predict
 
     predict(model, data, out, json)
+
+
+@app.command("generate", epilog='Example: gatewise generate writer --prompt "Once upon" --temperature 0.7')
+@_stoppable
+def _generate(
+    model: Model,
+    prompt: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What it goes on from: a text; of events the name of a table of frames."),
+    ] = None,
+    length: Annotated[int, typer.Option(metavar="N", help="Symbols or frames to write at most.")] = 200,
+    temperature: Annotated[
+        float, typer.Option(metavar="X", help="Below 1 what is likely becomes likelier; 0 takes the likeliest.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Draw from the N likeliest symbols; of events, let N sound at most."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the draws: the same seed writes the same.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it to a text file, or a table of frames.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let a generator write on, symbol by symbol as it draws them."""
+    from gatewise.cli.writing import generate
+
+    options = {"length": length, "temperature": temperature, "top_k": top_k, "seed": seed}
+    generate(model, prompt, out, json, **options)
 
 
 @app.command("align", epilog='Example: gatewise align phones hello.wav "HH AH L OW"')
@@ -451,7 +520,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = app(args=argv, prog_name="gatewise", standalone_mode=False)
         sys.stdout.flush()
     except GatewiseError as error:
-        print_error(str(error))
+        rank = os.environ.get("RANK", "0") if os.environ.get("WORLD_SIZE", "1") != "1" else "0"
+        print_error(f"worker {int(rank) + 1}: {error}" if rank.isdecimal() and rank != "0" else str(error))
         return REFUSED
     except UsageError as error:
         print_error(_usage_message(error))

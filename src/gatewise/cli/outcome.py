@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewise.reports import Report
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.generation import Generator
     from gatewise.tasks.transcription import Transcriber
 
 CONFIG, REPORT, LOG = "train.toml", "report.html", "log.jsonl"
@@ -64,7 +65,7 @@ class Outcome:
 
     def finish(
         self,
-        estimator: "Forecaster | Classifier | Transcriber",
+        estimator: "Forecaster | Classifier | Generator | Transcriber",
         report: "Report",
         held_out: Mapping[str, Any] | None,
         held_out_name: str,
@@ -108,6 +109,8 @@ class Outcome:
             if scores:
                 print_metrics(scores, f"On {where}")
             predict = ["gatewise", "predict", str(out), str(order.data), "--out", "predictions.csv"]
+            if order.task == "generate":
+                predict = ["gatewise", "generate", str(out)]
             print_facts(
                 {
                     "model": str(out),

@@ -74,6 +74,7 @@ class TrainingRun:
     def __init__(self, order: Order, checkpoints: "Checkpoints | None", owned: "RunDirectory | None" = None) -> None:
         self.order, self._checkpoints, self._owned = order, checkpoints, owned
         self._is_new = owned is None
+        self._folder: Path | None = None  # that another worker owns
 
     @classmethod
     def begin(cls, order: Order, out: Path) -> Self:
@@ -131,6 +132,19 @@ class TrainingRun:
             owned.release()
             raise
 
+    @classmethod
+    def follow(
+        cls, folder: Path, parameters: Mapping[str, Sequence[Parameter]], data: Path | None, *,
+        finish: bool, allow_changed_data: bool, overwrite: bool,
+    ) -> Self:  # fmt: skip
+        """The training in a folder that another worker resumes, which owns it. Takes and raises what `resume` does."""
+        if not (folder / FILE).is_file():
+            raise CheckpointError(f"There is no training in {folder} that could go on (no {FILE} in it)")
+        order, *_ = _read(folder / FILE, parameters, data, allow_changed_data, overwrite)
+        run = cls(order, None)
+        run._folder = folder
+        return run
+
     def start(self) -> "Checkpoints | None":
         """Make and own the folder of a new training; where and how the training is saved.
 
@@ -154,8 +168,9 @@ class TrainingRun:
     @property
     def out(self) -> Path:
         """The model folder of a training that is resumed: beside its folder."""
-        assert self._owned is not None
-        return self._owned.path.with_name(self._owned.path.name.removesuffix(SUFFIX))
+        folder = self._folder if self._owned is None else self._owned.path
+        assert folder is not None
+        return folder.with_name(folder.name.removesuffix(SUFFIX))
 
     def done(self) -> None:
         """The model is there: the folder goes, unless its run was ended early and can still go on."""

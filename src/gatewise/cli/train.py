@@ -1,5 +1,7 @@
 """`gatewise train`: from a file to a model folder with its report, its settings and its log."""
 
+import os
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from gatewise.data import Ragged
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.generation import Generator
     from gatewise.tasks.transcription import Transcriber
 
 INIT_FROM = Parameter(
@@ -35,6 +38,7 @@ HOLDOUT = Parameter(
 TEST = Parameter(
     "test", ("str",), optional=True, help="A second file in the form of DATA, to evaluate on after the training."
 )
+DONE = 0
 OF_TRAINING = (INIT_FROM, CHECKPOINT_EVERY, KEEP)  # that every task has beside its estimator's parameters
 
 
@@ -58,11 +62,18 @@ def transcribe_parameters() -> tuple[Parameter, ...]:
     return (*found, TEST, *OF_TRAINING)
 
 
+def generate_parameters() -> tuple[Parameter, ...]:
+    """What can be set of `train generate`: the Generator's parameters, and what only a training has."""
+    found = [p for p in read_parameters("tasks/generation/generator.py", "Generator") if p.name != "progress"]
+    return (*found, TEST, *OF_TRAINING)
+
+
 def train_parameters() -> dict[str, tuple[Parameter, ...]]:
     """What can be set of each task, by its name."""
     return {
         "forecast": forecast_parameters(),
         "classify": classify_parameters(),
+        "generate": generate_parameters(),
         "transcribe": transcribe_parameters(),
     }
 
@@ -78,7 +89,8 @@ def train(
     parameters = train_parameters()[task]
     settings = resolve(parameters, given, {} if config is None else read_config(config, parameters, task))
     order = Order(task, data, parameters, settings, to.overwrite)
-    return carry_out(TrainingRun.begin(order, to.out) if to.trains else TrainingRun(order, None), to)
+    with _workers(to) as leads:
+        return carry_out(TrainingRun.begin(order, to.out) if to.trains and leads else TrainingRun(order, None), to)
 
 
 def resume(
@@ -92,23 +104,51 @@ def resume(
     quiet: bool,
 ) -> int:
     """Go on with a training that is in its folder; the exit code."""
-    run = TrainingRun.resume(
-        folder, train_parameters(), data, finish=finish, allow_changed_data=allow_changed_data, overwrite=overwrite
-    )
-    to = Destination(run.out, run.order.overwrite, as_json, quiet)
-    return carry_out(run, to)
+    with _workers(Destination(folder)) as leads:
+        how = TrainingRun.resume if leads else TrainingRun.follow
+        run = how(
+            folder, train_parameters(), data, finish=finish, allow_changed_data=allow_changed_data, overwrite=overwrite
+        )
+        return carry_out(run, Destination(run.out, run.order.overwrite, as_json, quiet or not leads))
+
+
+@contextmanager
+def _workers(to: Destination) -> Iterator[bool]:
+    """Within, this process trains with the others that torchrun started; whether it is the one that says and writes."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        yield True
+        return
+    from gatewise.training.workers import joined
+
+    with joined() as team:
+        yield team is None or team.leads
+
+
+def _leads() -> bool:
+    """Whether this process is the one that says and writes."""
+    if "gatewise.training.workers" not in sys.modules:
+        return True
+    from gatewise.training.workers import current_team
+
+    team = current_team()
+    return team is None or team.leads
 
 
 def carry_out(run: TrainingRun, to: Destination) -> int:
     """Do what a training is asked for, from its beginning or from where it was interrupted; the exit code."""
     try:
         with run, _warnings_as_notes(to):
-            if to.trains:
+            if not to.trains and not _leads():
+                return DONE
+            if to.trains and _leads():
                 _check_out(to)
-            return {"forecast": _forecast, "classify": _classify, "transcribe": _transcribe}[run.order.task](run, to)
+            does = {"forecast": _forecast, "classify": _classify, "generate": _generate, "transcribe": _transcribe}
+            return does[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
             raise
+        if not _leads():
+            return INTERRUPTED
         print_note(run.how_to_go_on())
         return INTERRUPTED
 
@@ -124,7 +164,7 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     holdout: int = settings["holdout"]
     windows = check_holdout(holdout, own["horizon"])
     table = read_table(order.path(order.data), () if own["id"] is None else (own["id"],))
-    forecaster = Forecaster(**own, progress=_progress(to))
+    forecaster = Forecaster(**own, progress=_progress(to) and _leads())
     training = table
     if holdout:
         roles = Roles(own["target"], own["time"], own["id"], own["past"], own["future"], own["static"])
@@ -134,6 +174,8 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     forecaster.fit(training, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(forecaster):
         return _nothing_trained()
     held_out = forecaster.evaluate(table, windows=windows) if holdout else None
@@ -157,7 +199,7 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     test_file: str | None = settings["test"]
     test = None if test_file is None else read_sequences(order.path(test_file), columns, labelled=True)
     own["class_weight"] = _weights_by_label(own["class_weight"], sequences)
-    classifier = Classifier(**own, progress=_progress(to))
+    classifier = Classifier(**own, progress=_progress(to) and _leads())
     if test is not None and test_file is not None:
         _check_test(sequences, test, test_file)
     if not to.trains:
@@ -165,6 +207,8 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     classifier.fit(sequences, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(classifier):
         return _nothing_trained()
     held_out = None
@@ -187,7 +231,7 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     order, settings = run.order, run.order.settings
     own = _without(settings, TEST, *OF_TRAINING)
     data, test_file = order.path(order.data), settings["test"]
-    transcriber = Transcriber(**own, progress=_progress(to))
+    transcriber = Transcriber(**own, progress=_progress(to) and _leads())
     test = None
     if test_file is not None:
         # What is missing is known before the training.
@@ -199,12 +243,48 @@ def _transcribe(run: TrainingRun, to: Destination) -> int:
     began = time.monotonic()
     transcriber.fit(data, checkpoints=run.start(), init_from=_start(order))
     seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
     if not _trained(transcriber):
         return _nothing_trained()
     held_out = None if test is None else transcriber.evaluate(test)
     # Without a test some recordings are shown, but not scored: the model has seen them.
     report = transcription_report(transcriber, _some(transcriber, data) if test is None else test)
     code = Outcome(run, to, seconds).finish(transcriber, report, held_out, f"the test data {test_file}")
+    run.done()
+    return code
+
+
+def _generate(run: TrainingRun, to: Destination) -> int:
+    from gatewise.reports.generation import generation_report
+    from gatewise.tasks.generation import Generator, read_events
+    from gatewise.tasks.generation.texts import read_texts
+
+    order, settings = run.order, run.order.settings
+    own = _without(settings, TEST, *OF_TRAINING)
+    data, test_file = order.path(order.data), settings["test"]
+    generator = Generator(**own, progress=_progress(to) and _leads())
+    test = None
+    if test_file is not None:
+        # What is missing is known before the training.
+        where = order.path(test_file)
+        test = read_events(where, own["events"], own["piece"]) if own["unit"] == "events" else read_texts(where)[0]
+    if not to.trains:
+        return _look(generator, data, order, to)
+    began = time.monotonic()
+    generator.fit(data, checkpoints=run.start(), init_from=_start(order))
+    seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
+    if not _trained(generator):
+        return _nothing_trained()
+    held_out = None
+    if test is not None:
+        held_out = generator.evaluate(test)
+        held_out["baseline"] = {"name": generator.baseline_name_, **held_out["baseline"]}
+    code = Outcome(run, to, seconds).finish(
+        generator, generation_report(generator, test), held_out, f"the test data {test_file}"
+    )
     run.done()
     return code
 
@@ -219,7 +299,9 @@ def _some(transcriber: "Transcriber", data: Path) -> Any:
         return transcriber.examples(shown, text=False)
 
 
-def _look(estimator: "Forecaster | Classifier | Transcriber", data: Any, order: Order, to: Destination) -> int:
+def _look(
+    estimator: "Forecaster | Classifier | Generator | Transcriber", data: Any, order: Order, to: Destination
+) -> int:
     """Say what would be trained, or at which rate; the exit code."""
     if to.find_rate:
         return show_rates(estimator.learning_rates(data), order, to.as_json)
@@ -247,7 +329,7 @@ def _progress(to: Destination) -> bool:
     return not (to.as_json or to.quiet)
 
 
-def _trained(estimator: "Forecaster | Classifier | Transcriber") -> bool:
+def _trained(estimator: "Forecaster | Classifier | Generator | Transcriber") -> bool:
     return any(run["epochs"] for run in estimator.history_)
 
 
@@ -266,7 +348,7 @@ def _warnings_as_notes(to: Destination) -> Iterator[None]:
 
     def say(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = str(message)
-        if text not in said and (issubclass(category, CheckpointWarning) or not (to.quiet or to.as_json)):
+        if _leads() and text not in said and (issubclass(category, CheckpointWarning) or not (to.quiet or to.as_json)):
             print_note(f"note: {text}")
         said.add(text)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
     """Score a model on data with the truth, beside its baseline."""
     from gatewise.cli.transcripts import evaluate_transcriber
-    from gatewise.tasks import Forecaster, Transcriber, load
+    from gatewise.tasks import Forecaster, Generator, Transcriber, load
 
     estimator = load(model).set_params(progress=not as_json)
     with warnings_on_stderr():
@@ -38,10 +38,14 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
                     "give new rows"
                 )
         elif windows != 1:
-            does = "reads" if isinstance(estimator, Transcriber) else "classifies"
+            does = {Transcriber: "reads", Generator: "writes"}.get(type(estimator), "classifies")
             raise ConfigurationError(f"--windows is for forecasts; this model {does} whole sequences")
         elif isinstance(estimator, Transcriber):
             task, metrics = "transcribe", evaluate_transcriber(estimator, data, as_json)
+        elif isinstance(estimator, Generator):
+            metrics = estimator.evaluate(data)
+            task = "generate"
+            metrics["baseline"] = {"name": estimator.baseline_name_, **metrics["baseline"]}
         else:
             task, metrics = "classify", _evaluate(estimator, data)
     if as_json:
@@ -54,7 +58,7 @@ def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool)
     """Write forecasts, the labels and probabilities of sequences, or texts, to a table file; or print texts."""
     from gatewise.cli.transcripts import transcribe
     from gatewise.data.table import SUFFIXES, write_table
-    from gatewise.tasks import Forecaster, Transcriber, load
+    from gatewise.tasks import Forecaster, Generator, Transcriber, load
 
     # known before the work as well as after it
     if out is not None:
@@ -63,6 +67,8 @@ def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool)
     if isinstance(estimator, Transcriber):
         transcribe(estimator, model, given, out, as_json)
         return
+    if isinstance(estimator, Generator):
+        raise ConfigurationError(f"this model writes on: gatewise generate {model} (and evaluate scores texts)")
     if out is None:
         raise ConfigurationError(
             "missing --out FILE: say which table is to hold the predictions (see gatewise predict --help)"
@@ -88,8 +94,9 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
     from gatewise.reports import write_report
     from gatewise.reports.classification import classification_report
     from gatewise.reports.forecast import forecast_report
+    from gatewise.reports.generation import generation_report
     from gatewise.reports.transcription import transcription_report
-    from gatewise.tasks import Forecaster, Transcriber, load
+    from gatewise.tasks import Forecaster, Generator, Transcriber, load
 
     goal = model / "report.html" if out is None else out
     if out is not None:
@@ -101,6 +108,8 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
             task, content = "forecast", forecast_report(estimator, table, windows=windows)
         elif isinstance(estimator, Transcriber):
             task, content = "transcribe", transcription_report(estimator, data)
+        elif isinstance(estimator, Generator):
+            task, content = "generate", generation_report(estimator, data)
         else:
             task, content = "classify", classification_report(estimator, data)
     if data is None:

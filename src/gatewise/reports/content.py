@@ -315,7 +315,7 @@ def _variance(values: list[float | None]) -> float:
     return math.fsum((value - mean) ** 2 for value in known) / max(len(known), 1)
 
 
-Task = Literal["forecast", "classify", "transcribe"]
+Task = Literal["forecast", "classify", "generate", "transcribe"]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from gatewise.version import __version__
 _KINDS = {
     "forecast": "Forecast report",
     "classify": "Classification report",
+    "generate": "Generation report",
     "transcribe": "Transcription report",
 }
 # Nothing may be loaded and no script may run, whatever stands in the file.

@@ -21,6 +21,9 @@ _COLUMNS: Mapping[str, Metric] = {
     "per": Metric("PER"),
     "text_error": Metric("texts with an error"),
     "calibration_error": Metric("calibration error"),
+    "bits_per_character": Metric("bits a character"),
+    "frame_nll": Metric("nats a frame"),
+    "frame_accuracy": Metric("frame accuracy", "higher"),
 }
 
 

@@ -7,17 +7,19 @@ from gatewise.training.journal import Journal
 from gatewise.training.kept import kept_journal
 from gatewise.training.loop import train
 from gatewise.training.noise import weight_noise
-from gatewise.training.objective import Gathering, Objective
+from gatewise.training.objective import Continuing, Gathering, Objective
 from gatewise.training.options import TrainingOptions
 from gatewise.training.plan import Plan, plan_of
 from gatewise.training.position import TrainingResult
 from gatewise.training.rates import LearningRates, range_test, rates_of
 from gatewise.training.saving import Checkpoints
 from gatewise.training.snapshot import restore, snapshot
+from gatewise.training.truncated import StreamObjective, run_streams
 
 __all__ = [
     "About",
     "Checkpoints",
+    "Continuing",
     "Gathering",
     "Interrupt",
     "Journal",
@@ -25,6 +27,7 @@ __all__ = [
     "Objective",
     "Plan",
     "RunDirectory",
+    "StreamObjective",
     "TrainingOptions",
     "TrainingResult",
     "kept_journal",
@@ -32,6 +35,7 @@ __all__ = [
     "range_test",
     "rates_of",
     "restore",
+    "run_streams",
     "snapshot",
     "train",
     "weight_noise",

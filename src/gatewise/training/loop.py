@@ -1,23 +1,23 @@
 """The training loop."""
 
 import math
+import warnings
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
-from gatewise.errors import TrainingError
+from gatewise.errors import CheckpointWarning, TrainingError
 from gatewise.training.accumulation import Accumulation
 from gatewise.training.average import WeightAverage
+from gatewise.training.gradient import FIRST_SCALE, Gradients, NotFinite
 from gatewise.training.interrupt import Interrupt
 from gatewise.training.journal import Journal, Part
 from gatewise.training.listening import Epoch, tell
-from gatewise.training.noise import weight_noise
-from gatewise.training.nonfinite import first_layer
-from gatewise.training.objective import Batch, Gathering, Objective
+from gatewise.training.objective import Batch, Gathering, Objective, batches_from
 from gatewise.training.optimizer import adamw
 from gatewise.training.options import TrainingOptions
 from gatewise.training.position import Position, Stopped, TrainingResult
@@ -34,10 +34,8 @@ from gatewise.training.snapshot import (
     under,
     with_prefix,
 )
+from gatewise.training.workers import SEED_APART, current_team, sharing
 
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# Of losses in fp16: the first factor, and after how many batches without an overflow it doubles.
-FIRST_SCALE, GROWTH = 2.0**16, 2000
 RATIOS = 4  # updates of an epoch whose size is measured, at most: it takes a copy of the weights each time
 
 
@@ -86,7 +84,8 @@ def train(
         module = objective.module
         devices = sorted({p.device.index or 0 for p in module.parameters() if p.device.type == "cuda"})
         stack.enter_context(torch.random.fork_rng(devices=devices))
-        torch.manual_seed(options.seed)
+        team = current_team()
+        torch.manual_seed(options.seed + (0 if team is None else SEED_APART * team.rank))
         journal.look(objective, options)
         shapes = {key: list(tensor.shape) for key, tensor in module.state_dict().items()}
         known = journal.begin({"name": name, "options": asdict(options), "shapes": shapes})
@@ -99,7 +98,7 @@ def train(
             run.restore(known)
         run.bar = stack.enter_context(
             ProgressBar(
-                enabled=progress,
+                enabled=progress and (team is None or team.leads),
                 label=label or name,
                 max_epochs=options.max_epochs,
                 batches_per_epoch=objective.batches_per_epoch,
@@ -131,6 +130,7 @@ class _Run(Generic[Batch]):
         averages = options.average_decay or options.swa_from
         self.average = WeightAverage(self.named.values()) if averages else None
         self.accumulation = Accumulation(self.named, options.accumulate)
+        self.gradients = Gradients(objective, self.named, options, devices)
         steps = -(-objective.batches_per_epoch // options.accumulate)  # of an epoch
         self.total_steps = options.max_epochs * steps
         self.limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
@@ -168,8 +168,22 @@ class _Run(Generic[Batch]):
             check_shapes(best, own)
             self.best = {name: tensor.to(own[name].device) for name, tensor in best.items()}
         self.accumulation.restore(under("waiting.", part.tensors), self.at.waiting)
-        self.random = under("random.", part.tensors)
+        self.random = self._own_random(part)
         _regain(self.objective, part)
+
+    def _own_random(self, part: Part) -> dict[str, Tensor] | None:
+        """The states of this worker's generators; None if it was not there when they were saved."""
+        team, first = current_team(), under("random.", part.tensors)
+        then = 1 + len({name.split(".")[0] for name in under("workers.", part.tensors)})
+        now = 1 if team is None else team.size
+        if then != now and (team is None or team.leads):
+            warnings.warn(
+                f"The training was saved by {then} worker{'s' * (then > 1)} and goes on with {now}: what is drawn at "
+                "random from here on is not what it would have been.",
+                CheckpointWarning,
+                stacklevel=4,
+            )
+        return first if team is None or team.leads else under(f"workers.{team.rank}.", part.tensors) or None
 
     def epochs(self) -> Stopped:
         interrupt, options = self.journal.interrupt, self.options
@@ -183,7 +197,7 @@ class _Run(Generic[Batch]):
             self._validate()
             if interrupt.requested:
                 return "interrupted"
-            if self._seconds() >= self.limit:
+            if self.limit < math.inf and self._seconds() >= self.limit:
                 return "max_minutes"
             if options.patience is not None and self.at.epoch - self.at.best_epoch >= options.patience:
                 return "patience"
@@ -201,9 +215,7 @@ class _Run(Generic[Batch]):
         """Train one epoch, or what is left of it, or the part of it that time and signals leave."""
         at, interrupt = self.at, self.journal.interrupt
         self.objective.module.train()
-        batches = iter(() if at.trained else self.objective.batches(at.epoch))
-        for _ in at.losses:
-            next(batches, None)
+        batches = iter(()) if at.trained else batches_from(self.objective, at.epoch, len(at.losses))
         if self.random is not None:
             restore_random(self.random)
             self.random = None
@@ -214,7 +226,7 @@ class _Run(Generic[Batch]):
             )
             before = at.step
             self._train_on(batch)
-            at.trained = interrupt.requested or self._seconds() >= self.limit
+            at.trained = interrupt.requested or (self.limit < math.inf and self._seconds() >= self.limit)
             self.bar.step(epoch=at.epoch, loss=at.losses[-1])
             self.journal.pause(self.state, steps=at.step - before)
         if not at.losses:
@@ -239,7 +251,10 @@ class _Run(Generic[Batch]):
 
     def _train_on(self, batch: Batch) -> None:
         """Take a batch's gradient, and the step if it has come together."""
-        loss, norm = self._gradient(batch)
+        try:
+            loss, norm = self.gradients.take(batch, self.at)
+        except NotFinite as error:
+            raise self._not_finite(error.what, batch, error.random, error.layer) from error
         self.at.losses.append(loss)
         if self.options.accumulate == 1:
             self._step(norm)
@@ -253,51 +268,6 @@ class _Run(Generic[Batch]):
         self.accumulation.hand_over()
         self.at.waiting = 0
         self._step(torch.nn.utils.get_total_norm([p.grad for p in self.named.values() if p.grad is not None]))
-
-    def _gradient(self, batch: Batch) -> tuple[float, Tensor]:
-        """The loss of a batch, and the norm of its gradient, which the parameters hold then."""
-        random, at = random_states(self.devices), self.at
-        while True:
-            layer = ""
-            self.optimizer.zero_grad(set_to_none=True)
-            with weight_noise(self.named.values(), self.options.weight_noise):
-                noisy = random_states(self.devices) if self.options.weight_noise else random
-                with self._autocast():
-                    loss = self.objective.loss(batch)
-                value = loss.item()
-                if math.isfinite(value):
-                    (loss if at.scale == 1 else loss * at.scale).backward()
-                else:
-                    restore_random(noisy)
-                    with self._autocast():
-                        layer = first_layer(self.objective.module, lambda: self.objective.loss(batch))
-            if not math.isfinite(value):
-                raise self._not_finite(f"the loss is {value}", batch, random, layer)
-            gradients = [p.grad for p in self.named.values() if p.grad is not None]
-            if at.scale != 1:
-                for gradient in gradients:
-                    gradient.div_(at.scale)
-            norm = torch.nn.utils.get_total_norm(gradients)
-            # Before clipping, which would smear one NaN over every gradient.
-            if math.isfinite(norm.item()):
-                break
-            if at.scale == 1:
-                bad = [name for name, p in self.named.items() if p.grad is not None and not p.grad.isfinite().all()]
-                what = f"the gradient of {', '.join(bad)} is not finite" if bad else "the gradient's norm overflows"
-                raise self._not_finite(what, batch, random)
-            at.scale, at.scaled = max(at.scale / 2, 1.0), 0
-            restore_random(random)
-        if self.options.precision == "fp16":
-            at.scaled += 1
-            if at.scaled == GROWTH:
-                at.scale, at.scaled = at.scale * 2, 0
-        return value, norm
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        dtype = AUTOCAST.get(self.options.precision)
-        if dtype is None:
-            return nullcontext()
-        return torch.autocast(next(iter(self.named.values())).device.type, dtype)
 
     def _step(self, norm: Tensor) -> None:
         """The optimiser's step on the gradients that the parameters hold, whose norm is known."""
@@ -337,7 +307,7 @@ class _Run(Generic[Batch]):
         raw = self.average.swap_in() if self.average is not None and averaged else None
         try:
             current = snapshot(module)
-            with torch.no_grad(), self.journal.repeatable():
+            with torch.no_grad(), self.journal.repeatable(), sharing():
                 metrics = self.objective.validate()
         except KeyboardInterrupt:
             self._swap_out(raw)

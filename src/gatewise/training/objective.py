@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from torch import Tensor, nn
 
 Batch = TypeVar("Batch")
+Drawn = TypeVar("Drawn", covariant=True)
 
 
 class Objective(Protocol[Batch]):
@@ -24,7 +25,8 @@ class Objective(Protocol[Batch]):
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of one epoch (counted from 1), drawn from the objective's own seed and `epoch` alone.
 
-        A run that goes on inside an epoch draws its batches again and leaves those out that it has seen.
+        A run that goes on inside an epoch draws its batches again and leaves those out that it has seen; see
+        `Continuing` where that takes long.
         """
         ...
 
@@ -49,6 +51,23 @@ class Objective(Protocol[Batch]):
 
 
 @runtime_checkable
+class Divisible(Protocol[Batch]):
+    """What an objective is as well whose batches can be divided, such that the loss of a batch is that of its parts.
+
+    Each part's loss counts as much as its weight: the sum of `weight(part) * loss(part)` over the weights' sum is the
+    loss of the batch, up to rounding and to what is drawn at random.
+    """
+
+    def divide(self, batch: Batch, parts: int) -> list[Batch]:
+        """A batch in so many parts of similar size, or in fewer where it has fewer sequences; none is empty."""
+        ...
+
+    def weight(self, batch: Batch) -> float:
+        """What the loss of a batch was divided by."""
+        ...
+
+
+@runtime_checkable
 class Gathering(Protocol):
     """What an objective is as well that gathers something from batch to batch or from epoch to epoch.
 
@@ -62,3 +81,22 @@ class Gathering(Protocol):
     def regain(self, gathered: Mapping[str, Tensor]) -> None:
         """Take what `gathered` returned in the place of what is there."""
         ...
+
+
+@runtime_checkable
+class Continuing(Protocol[Drawn]):
+    """What an objective is as well that can begin an epoch anywhere: over long streams, for instance."""
+
+    def batches_from(self, epoch: int, seen: int) -> Iterator[Drawn]:
+        """What `batches` yields after its first `seen` batches, which are not drawn."""
+        ...
+
+
+def batches_from(objective: Objective[Batch], epoch: int, seen: int) -> Iterator[Batch]:
+    """The batches of an epoch without the first `seen`."""
+    if isinstance(objective, Continuing):
+        return objective.batches_from(epoch, seen)
+    batches = objective.batches(epoch)
+    for _ in range(seen):
+        next(batches, None)
+    return batches

@@ -63,6 +63,7 @@ class Position:
         waiting: batches whose gradients were summed for a step to come.
         scale: what losses are multiplied with before their gradient is taken.
         scaled: batches since the scale was changed.
+        parts: into how many parts a batch is divided, so that it fits into memory.
         averaged: how many epochs are in the uniform average of the weights, the newest of them `averaged_until`.
         began: the clock when the run began.
         epoch_began: the clock when the epoch did.
@@ -81,6 +82,7 @@ class Position:
     waiting: int = 0
     scale: float = 1.0
     scaled: int = 0
+    parts: int = 1
     averaged: int = 0
     averaged_until: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -147,6 +149,7 @@ class _Position(BaseModel):
     waiting: Count
     scale: Annotated[float, Field(gt=0)]
     scaled: Count
+    parts: Annotated[int, Field(ge=1)] = 1  # checkpoints of before do not have it
     averaged: Count
     averaged_until: Count
     history: list[dict[str, int | float]]

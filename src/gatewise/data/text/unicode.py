@@ -15,13 +15,14 @@ BYTE_ORDER_MARK = "\ufeff"
 class TextForm:
     """How text is written before anything else looks at it; kept with a model, so that it is always the same.
 
-    White space, of whatever kind and length, becomes one space, and none stands at the ends.
+    White space, of whatever kind and length, becomes one space, and none stands at the ends; unless the layout is kept.
 
     Args:
         unicode: the Unicode normalisation form (Unicode Standard Annex 15): "NFC" composes (é is one code point), "NFD"
             decomposes; "NFKC" and "NFKD" also replace what only looks different, such as ligatures and full-width
             letters.
         lowercase: whether letters become small ones.
+        layout: whether white space stays as it is: line breaks (all of which become U+000A), tabs and runs of spaces.
 
     Raises:
         ConfigurationError: no such form.
@@ -32,12 +33,14 @@ class TextForm:
 
     unicode: Literal["NFC", "NFD", "NFKC", "NFKD"] = "NFC"
     lowercase: bool = False
+    layout: bool = False
 
     def __post_init__(self) -> None:
         if self.unicode not in FORMS:
             raise ConfigurationError(f'unknown Unicode form "{self.unicode}": {nearest(str(self.unicode), FORMS)}')
-        if not isinstance(self.lowercase, bool):
-            raise ConfigurationError(f"text form: lowercase must be true or false; got {self.lowercase!r}")
+        for name in ("lowercase", "layout"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"text form: {name} must be true or false; got {getattr(self, name)!r}")
 
     def __call__(self, text: str) -> str:
         """The text in this form.
@@ -51,23 +54,25 @@ class TextForm:
         if self.lowercase:
             # Small letters may be less composed than what they come from.
             written = unicodedata.normalize(self.unicode, written.lower())
-        spaced = " ".join(written.split())
-        for character in spaced:
+        spaced = written.replace("\r\n", "\n").replace("\r", "\n") if self.layout else " ".join(written.split())
+        for character in set(spaced) - set("\n\t"):
             if unicodedata.category(character) in ("Cc", "Cs") or character == BYTE_ORDER_MARK:
                 raise DataError(
-                    f"the text has {show_character(character)} in it, which nobody writes or says: {spaced[:40]!r}; "
+                    f"the text has {show_character(character)} in it, which nobody writes or says: "
+                    f"{spaced[max(spaced.index(character) - 20, 0) :][:40]!r}; "
                     "is it read with the right encoding?"
                 )
         return spaced
 
     def to_dict(self) -> dict[str, Any]:
-        """Its values, for a file."""
-        return asdict(self)
+        """Its values, for a file; the layout only where it is kept."""
+        values = asdict(self)
+        return values if self.layout else {name: values[name] for name in ("unicode", "lowercase")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TextForm":
         """The form that `to_dict` wrote. Raises `ConfigurationError` for other keys and values."""
-        if set(values) != {"unicode", "lowercase"}:
+        if set(values) - {"layout"} != {"unicode", "lowercase"}:
             raise ConfigurationError(f"a text form is written with unicode, lowercase; got {', '.join(sorted(values))}")
         return cls(**values)
 

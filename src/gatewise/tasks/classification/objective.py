@@ -12,6 +12,7 @@ from torch.nn import functional
 from gatewise.data import Ragged
 from gatewise.data.batches import Buckets, by_length
 from gatewise.tasks.classification.network import ClassifierNetwork
+from gatewise.training.workers import shared
 
 # About how many batches an epoch has where the batch size is free to choose: enough steps for small sets, and
 # batches large enough to be fast on large ones.
@@ -137,6 +138,23 @@ class ClassifyObjective:
             logits, batch.targets, weight=self._class_weight, label_smoothing=self._label_smoothing
         )
 
+    def divide(self, batch: ClassifyBatch, parts: int) -> list[ClassifyBatch]:
+        """Groups of its sequences, no longer than their longest one."""
+        places = torch.arange(len(batch.lengths)).tensor_split(min(parts, len(batch.lengths)))
+        return [
+            ClassifyBatch(
+                batch.x[: max(int(batch.lengths[part].max()), 1), part], batch.lengths[part],
+                batch.targets[part.to(self._device)], batch.indices[part.numpy()],
+            )
+            for part in places
+        ]  # fmt: skip
+
+    def weight(self, batch: ClassifyBatch) -> float:
+        """The sum of its classes' weights."""
+        if self._class_weight is None:
+            return float(len(batch.targets))
+        return self._class_weight[batch.targets].sum().item()
+
     def validate(self) -> dict[str, float]:
         """Log loss (weighted by class) and error rate of the validation part."""
         if len(self._validation) == 0:
@@ -179,7 +197,12 @@ def run_network(network: ClassifierNetwork, inputs: Ragged) -> Tensor:
     """Logits `[S, K]` of prepared sequences on the CPU, float32; the network must be in evaluation mode."""
     device = next(network.parameters()).device
     logits = torch.empty(len(inputs), network.linear.out_features)
-    for indices in by_length(inputs.lengths, PREDICTION_BATCH, PREDICTION_STEPS):
+    batches = list(by_length(inputs.lengths, PREDICTION_BATCH, PREDICTION_STEPS))
+
+    def compute(indices: np.ndarray) -> tuple[Tensor]:
         padded, lengths = inputs.pad(indices)
-        logits[indices] = network(torch.from_numpy(padded).to(device), torch.from_numpy(lengths)).cpu()
+        return (network(torch.from_numpy(padded).to(device), torch.from_numpy(lengths)).cpu(),)
+
+    for indices, (found,) in zip(batches, shared(batches, compute), strict=True):
+        logits[indices] = found
     return logits

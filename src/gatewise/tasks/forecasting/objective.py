@@ -114,6 +114,23 @@ class ForecastObjective:
             loss = loss + PINBALL * (pinball * weight).sum() / total
         return loss
 
+    def divide(self, batch: Stretch, parts: int) -> list[Stretch]:
+        """Groups of its stretches."""
+        size = min(parts, batch.origins.shape[1])
+        pieces = zip(
+            batch.origins.tensor_split(size, 1),
+            batch.counts.tensor_split(size, 1),
+            batch.ends.tensor_split(size),
+            strict=True,
+        )
+        return [Stretch(*piece) for piece in pieces]
+
+    def weight(self, batch: Stretch) -> float:
+        """The sum of the leads' weights over what is forecast in it."""
+        at, counts = batch.origins[self._warm_up :], batch.counts[self._warm_up :]
+        _, known = self.features.truth(at, batch.ends.expand(at.shape))
+        return (known & counts[..., None]).to(self.device).mul(self._lead_weight).sum().clamp(min=1.0).item()
+
     def _misses(self, batch: Stretch) -> tuple[Tensor, Tensor, Tensor]:
         """What the mean misses after the warm-up `[T, B, L]`, corrections `[T, B, L, 1 + Q]`, and what counts."""
         features = self.features

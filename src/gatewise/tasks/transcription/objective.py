@@ -18,6 +18,7 @@ from gatewise.tasks.transcription.augment import Augmentation
 from gatewise.tasks.transcription.examples import Examples, steps_needed
 from gatewise.tasks.transcription.networks import Network
 from gatewise.training.progress import counted
+from gatewise.training.workers import shared
 
 # Steps over which the penalty of blanks falls to 0, at most, and as a share of all. With it a small set (60 lines of 2
 # to 5 letters) left the all-blank plateau within 75 steps, without it after 120 to 285 steps or not at all.
@@ -122,6 +123,23 @@ class TranscribeObjective:
         logits, steps = self.module(batch.frames, batch.lengths)
         return ctc_loss(logits, batch.targets, steps, blank_penalty=batch.blank_penalty)
 
+    def divide(self, batch: TranscribeBatch, parts: int) -> list[TranscribeBatch]:
+        """Groups of its sequences, no longer than their longest one."""
+        return [
+            TranscribeBatch(
+                batch.frames[: max(int(batch.lengths[part].max()), 1), part],
+                batch.lengths[part],
+                [batch.targets[i] for i in part],
+                batch.indices[part],
+                batch.blank_penalty,
+            )
+            for part in np.array_split(np.arange(len(batch.targets)), min(parts, len(batch.targets)))
+        ]
+
+    def weight(self, batch: TranscribeBatch) -> float:
+        """The number of its sequences."""
+        return float(len(batch.targets))
+
     def validate(self) -> dict[str, float]:
         """The label error rate of best paths, and the mean loss per label, on the validation part."""
         if len(self._validation) == 0:
@@ -173,9 +191,15 @@ def run_network(network: Network, examples: Examples, *, progress: bool = False)
     device = next(network.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(examples)
     batches = list(by_length(examples.frames.lengths, PREDICTION_BATCH, PREDICTION_FRAMES))
-    for indices in counted(batches, "running the network", enabled=progress):
+
+    def compute(indices: np.ndarray) -> tuple[Tensor, Tensor]:
         frames, lengths = examples.pad(indices)
         logits, steps = network(frames.to(device), lengths)
+        return logits.cpu(), steps.cpu()
+
+    results = shared(batches, compute)
+    for indices in counted(batches, "running the network", enabled=progress):
+        logits, steps = next(results)
         for b, i in enumerate(indices):
-            found[i] = logits[: steps[b], b].cpu()
+            found[i] = logits[: steps[b], b]
     return found
