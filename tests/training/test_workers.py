@@ -243,7 +243,7 @@ def test_generators_of_gpus_come_back_to_the_gpu_of_their_worker(monkeypatch: py
         team = current_team()
         assert team is not None
         everyone = team.gather(random_states([rank]))
-        saved = {name: state for name, state in zip(random_states([0]), everyone[rank].values(), strict=True)}
+        saved = dict(zip(random_states([0]), everyone[rank].values(), strict=True))
         there[0] = there[1] = torch.tensor([0])
         restore_random(on_devices(saved, [rank]))
         return {k: int(state) for k, state in there.items()}

@@ -205,8 +205,8 @@ def joined() -> Iterator[Team | None]:
         here, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if here >= count:
             raise ConfigurationError(
-                f"worker {here + 1} of this machine has no GPU: there {'is' if count == 1 else 'are'} {count}; start as "
-                f"many (--nproc-per-node {count}), or hide them (CUDA_VISIBLE_DEVICES=) to train on the CPU"
+                f"worker {here + 1} of this machine has no GPU: there {'is' if count == 1 else 'are'} {count}; start "
+                f"as many (--nproc-per-node {count}), or hide them (CUDA_VISIBLE_DEVICES=) to train on the CPU"
             )
         torch.cuda.set_device(here)
     torch.distributed.init_process_group(backend, timeout=PATIENCE)
