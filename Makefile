@@ -63,6 +63,7 @@ bench-quick: $(VENV)/.installed  ## a few points of each case, few repeats: do t
 
 long: $(VENV)/.installed  ## cut and kill trainings many times; each has to come to the same bits
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.cuts --count $(CUTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.cuts --count $(CUTS) --workers 2
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.long.kills --kills $(KILLS)
 
 format: $(VENV)/.installed

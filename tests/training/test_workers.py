@@ -4,7 +4,8 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from gatewise.errors import ConfigurationError, TrainingError, TrainingInterrupt
 from gatewise.tasks import Classifier, Forecaster, Transcriber
 from gatewise.tasks.journal import fit_journal
 from gatewise.training import Checkpoints, TrainingOptions, train
+from gatewise.training.snapshot import on_devices, random_states, restore_random
 from gatewise.training.workers import current_team, joined, shared, sharing
 
 pytestmark = pytest.mark.filterwarnings("ignore:There is no memory", "ignore:This process .* is multi-threaded")
@@ -179,6 +181,74 @@ def test_who_loses_a_worker_leaves_at_once(who: int) -> None:
     assert isinstance(found[1 - who], TrainingError)
     assert "lost another one" in str(found[1 - who])
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("where", ["loss", "validate", "batches"])
+def test_who_fails_leaves_by_its_own_error_and_the_others_at_once(where: str, who: int) -> None:
+    """Also the first worker, while the others wait for its part of a sum, and not for what it says."""
+
+    class Failing(Noisy):
+        def __init__(self, fails: bool) -> None:
+            super().__init__()
+            self.fails = fails
+
+        def fail(self, at: str) -> None:
+            if self.fails and at == where and self.steps >= 2:
+                raise ValueError("of this worker alone")
+
+        def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+            for batch in super().batches(epoch):
+                self.fail("batches")
+                yield batch
+
+        def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+            self.fail("loss")
+            return super().loss(batch)
+
+        def validate(self) -> dict[str, float]:
+            self.fail("validate")
+            return super().validate()
+
+    began = time.monotonic()
+    for rank, error in enumerate(together(lambda rank: trained(Failing(rank == who)), 3)):
+        assert isinstance(error, ValueError if rank == who else TrainingError), error
+        assert ("of this worker alone" if rank == who else "lost another one") in str(error)
+    assert time.monotonic() - began < 30
+
+
+def test_what_has_no_gradient_on_any_worker_is_left_alone() -> None:
+    """As in one process: with a gradient of 0 the optimiser would decay it."""
+
+    class Unused(Noisy):
+        def __init__(self) -> None:
+            super().__init__(dropout=0.0)
+            self.module.register_parameter("unused", nn.Parameter(torch.ones(3, 3, dtype=torch.float64)))
+
+    options = replace(OPTIONS, weight_decay=0.5)
+    bits, _ = trained(Unused(), options)
+    (first, _), (second, _) = together(lambda rank: trained(Unused(), options))
+    assert first == second
+    assert np.allclose(numbers(first), numbers(bits), rtol=1e-9, atol=1e-12)
+    assert np.ones((3, 3)).tobytes() in first
+
+
+def test_generators_of_gpus_come_back_to_the_gpu_of_their_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker 2 has GPU 1, and the checkpoint names its state as the first worker names its own."""
+    there = {0: torch.tensor([10]), 1: torch.tensor([11])}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda k: there[k])
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, k: there.__setitem__(k, state))
+
+    def work(rank: int) -> dict[int, int]:
+        team = current_team()
+        assert team is not None
+        everyone = team.gather(random_states([rank]))
+        saved = dict(zip(random_states([0]), everyone[rank].values(), strict=True))
+        there[0] = there[1] = torch.tensor([0])
+        restore_random(on_devices(saved, [rank]))
+        return {k: int(state) for k, state in there.items()}
+
+    assert together(work) == [{0: 10, 1: 0}, {0: 0, 1: 11}]
 
 
 def test_a_leader_that_cannot_begin_says_so_to_all(tmp_path: Path) -> None:

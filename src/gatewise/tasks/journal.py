@@ -65,7 +65,7 @@ def _heard(team: Team | None) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if team is not None:
+        if team is not None and team.listening:
             with suppress(TrainingError):  # they are gone, which is why
                 team.tell(STOPPED, described(error))
         raise

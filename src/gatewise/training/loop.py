@@ -25,6 +25,7 @@ from gatewise.training.progress import ProgressBar
 from gatewise.training.schedule import learning_rate_factor
 from gatewise.training.snapshot import (
     check_shapes,
+    on_devices,
     optimizer_state,
     random_states,
     restore,
@@ -183,7 +184,9 @@ class _Run(Generic[Batch]):
                 CheckpointWarning,
                 stacklevel=4,
             )
-        return first if team is None or team.leads else under(f"workers.{team.rank}.", part.tensors) or None
+        if team is not None and not team.leads:
+            first = under(f"workers.{team.rank}.", part.tensors)
+        return on_devices(first, self.devices) or None
 
     def epochs(self) -> Stopped:
         interrupt, options = self.journal.interrupt, self.options

@@ -80,6 +80,21 @@ def restore_random(states: Mapping[str, Tensor]) -> None:
             torch.cuda.set_rng_state(state, int(name.removeprefix("cuda.")))
 
 
+def on_devices(states: Mapping[str, Tensor], devices: Iterable[int]) -> dict[str, Tensor]:
+    """States of generators for the CUDA devices with these numbers, whatever numbers they had where they were saved.
+
+    Several workers have a device each, which are gathered under the number of the first one's.
+
+    >>> saved = {"cpu": torch.ones(1), "cuda.0": torch.zeros(1)}
+    >>> list(on_devices(saved, [3]))
+    ['cpu', 'cuda.3']
+    """
+    cuda = sorted((name for name in states if name != "cpu"), key=lambda name: int(name.removeprefix("cuda.")))
+    found = {name: state for name, state in states.items() if name == "cpu"}
+    # A training that moves from GPUs to the CPU, or back, has generators that the other did not.
+    return found | {f"cuda.{k}": states[name] for k, name in zip(devices, cuda, strict=False)}
+
+
 def with_prefix(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
     """The values under longer names."""
     return {prefix + name: value for name, value in values.items()}

@@ -52,17 +52,17 @@ class _Leader(Journal):
     def __init__(self, journal: Journal, team: Team, signals: Interrupt) -> None:
         super().__init__(_Agreed(team))
         self._journal, self._team, self._signals = journal, team, signals
-        team.stopping, team.asked = journal.interrupt.requested, False
+        team.stopping, team.asked, team.listening = journal.interrupt.requested, False, True
         team.ends, team.asks = lambda: journal.interrupt.requested, lambda: signals.requested
 
     def clock(self) -> float:
-        return self._said(self._journal.clock())
+        return self._said(self._journal.clock)
 
     def now(self) -> float:
-        return self._said(self._journal.now())
+        return self._said(self._journal.now)
 
     def decide(self, name: str, decision: Callable[[], Any]) -> Any:
-        return self._said(self._journal.decide(name, decision))
+        return self._said(lambda: self._journal.decide(name, decision))
 
     def look(self, objective: Objective[Any], options: TrainingOptions) -> None:
         self._journal.look(objective, options)
@@ -71,23 +71,29 @@ class _Leader(Journal):
         found = self._journal.begin(signature)
         self._listen()
         self._team.tell(VALUE, packed(found))
+        self._team.listening = found is not None and "result" in found.values
         return found
 
     def log(self, row: Mapping[str, Any]) -> None:
         self._journal.log(row)
 
     def end(self, part: Part) -> None:
+        self._team.listening = True
         self._journal.end(part)
 
     def pause(self, state: Callable[[], Part], steps: int = 0) -> None:
+        self._team.listening = True
         if self._team.asked:
             self._signals.request()  # whoever was asked
         self._journal.pause(lambda: self._with_states(state), steps)
         self._team.tell(DONE)
+        self._team.listening = False
 
     def rescue(self, state: Callable[[], Part]) -> str:
+        self._team.listening = True
         said = self._journal.rescue(lambda: self._with_states(state))
         self._team.tell(DONE)
+        self._team.listening = False
         return said
 
     def waiting(self) -> AbstractContextManager[None]:
@@ -97,8 +103,10 @@ class _Leader(Journal):
 
     def _with_states(self, state: Callable[[], Part]) -> Part:
         self._team.tell(STATES)
+        self._team.listening = False
         part = state()
         everyone = self._team.gather(_generators(part))
+        self._team.listening = True
         for rank, states in enumerate(everyone):
             if rank:
                 part.tensors |= {f"workers.{rank}.{name}": tensor for name, tensor in states.items()}
@@ -107,9 +115,12 @@ class _Leader(Journal):
     def _listen(self) -> None:
         self._team.stopping = self._team.stopping or self._journal.interrupt.requested
 
-    def _said(self, value: Any) -> Any:
+    def _said(self, ask: Callable[[], Any]) -> Any:
+        before, self._team.listening = self._team.listening, True
+        value = ask()
         self._listen()
         self._team.tell(VALUE, json.dumps(value).encode())
+        self._team.listening = before
         return value
 
 

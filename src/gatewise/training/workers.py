@@ -46,11 +46,14 @@ class Team:
         asked: whether somebody asked one of them to stop.
         asks: whether somebody asked this one to.
         ends: whether this one, the leader, wants the run to end.
+        listening: whether the others wait, or will wait next, for what the leader says. A leader that fails while they
+            wait for its part of something else can only leave: what it said would be taken for that part.
     """
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
         self.stopping = self.asked = False
+        self.listening = True
         self.asks: Callable[[], bool] = lambda: False
         self.ends: Callable[[], bool] = lambda: False
 
@@ -84,14 +87,18 @@ class Team:
         return said[0].item(), failures[0] if failures else None
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give every worker the sum of all workers' gradients."""
+        """Give every worker the sum of all workers' gradients; what has none on any worker has none after it."""
         parameters = list(parameters)
         for dtype in sorted({str(p.dtype) for p in parameters}):
             own = [p for p in parameters if str(p.dtype) == dtype]
-            flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in own])
+            there = torch.tensor([p.grad is not None for p in own], dtype=own[0].dtype, device=own[0].device)
+            gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in own]
+            flat = torch.cat([*gradients, there])
             self._all_reduce(flat)
-            for p, gradient in zip(own, flat.split([p.numel() for p in own]), strict=True):
-                p.grad = gradient.view_as(p)
+            *sums, there = flat.split([*(p.numel() for p in own), len(own)])
+            # The optimiser decays the weights of a gradient of 0, and leaves those without one alone.
+            for p, gradient, some in zip(own, sums, there.tolist(), strict=True):
+                p.grad = gradient.view_as(p) if some else None
 
     def tell(self, kind: int, content: bytes = b"") -> None:
         """As the leader: say something to all others."""
@@ -195,7 +202,13 @@ def joined() -> Iterator[Team | None]:
         )
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        here, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if here >= count:
+            raise ConfigurationError(
+                f"worker {here + 1} of this machine has no GPU: there {'is' if count == 1 else 'are'} {count}; start "
+                f"as many (--nproc-per-node {count}), or hide them (CUDA_VISIBLE_DEVICES=) to train on the CPU"
+            )
+        torch.cuda.set_device(here)
     torch.distributed.init_process_group(backend, timeout=PATIENCE)
     team = Team(torch.distributed.get_rank(), torch.distributed.get_world_size())
     token = _team.set(team)
