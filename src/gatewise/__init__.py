@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise import convert as convert
     from gatewise import testing as testing
     from gatewise.nn import GRU, LSTM, MDLSTM, RNN, Recurrent, Stream
-    from gatewise.tasks import Classifier, Forecaster, Transcriber, load
+    from gatewise.tasks import Classifier, Forecaster, Labeller, Transcriber, load
     from gatewise.training import Checkpoints
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Checkpoints",
     "Classifier",
     "Forecaster",
+    "Labeller",
     "Recurrent",
     "Stream",
     "Transcriber",
@@ -47,6 +48,7 @@ _HOMES = {
     "Checkpoints": "gatewise.training",
     "Classifier": "gatewise.tasks",
     "Forecaster": "gatewise.tasks",
+    "Labeller": "gatewise.tasks",
     "Transcriber": "gatewise.tasks",
     "load": "gatewise.tasks",
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewise.reports import Report
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.labelling import Labeller
     from gatewise.tasks.transcription import Transcriber
 
 CONFIG, REPORT, LOG = "train.toml", "report.html", "log.jsonl"
@@ -64,7 +65,7 @@ class Outcome:
 
     def finish(
         self,
-        estimator: "Forecaster | Classifier | Transcriber",
+        estimator: "Forecaster | Classifier | Labeller | Transcriber",
         report: "Report",
         held_out: Mapping[str, Any] | None,
         held_out_name: str,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gatewise.data import Ragged
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
+    from gatewise.tasks.labelling import Labeller
     from gatewise.tasks.transcription import Transcriber
 
 INIT_FROM = Parameter(
@@ -55,6 +56,12 @@ def classify_parameters() -> tuple[Parameter, ...]:
     return (*found, TEST, *OF_TRAINING)
 
 
+def label_parameters() -> tuple[Parameter, ...]:
+    """What can be set of `train label`: the Labeller's parameters, and what only a training has."""
+    found = [p for p in read_parameters("tasks/labelling/labeller.py", "Labeller") if p.name != "progress"]
+    return (*found, TEST, *OF_TRAINING)
+
+
 def transcribe_parameters() -> tuple[Parameter, ...]:
     """What can be set of `train transcribe`: the Transcriber's parameters, and what only a training has."""
     found = [p for p in read_parameters("tasks/transcription/transcriber.py", "Transcriber") if p.name != "progress"]
@@ -66,6 +73,7 @@ def train_parameters() -> dict[str, tuple[Parameter, ...]]:
     return {
         "forecast": forecast_parameters(),
         "classify": classify_parameters(),
+        "label": label_parameters(),
         "transcribe": transcribe_parameters(),
     }
 
@@ -134,7 +142,8 @@ def carry_out(run: TrainingRun, to: Destination) -> int:
                 return DONE
             if to.trains and _leads():
                 _check_out(to)
-            return {"forecast": _forecast, "classify": _classify, "transcribe": _transcribe}[run.order.task](run, to)
+            tasks = {"forecast": _forecast, "classify": _classify, "label": _label, "transcribe": _transcribe}
+            return tasks[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
             raise
@@ -212,6 +221,38 @@ def _classify(run: TrainingRun, to: Destination) -> int:
     return code
 
 
+def _label(run: TrainingRun, to: Destination) -> int:
+    from gatewise.cli.steps import read_training, weights_by_label
+    from gatewise.reports.labelling import labelling_report
+    from gatewise.tasks.labelling import Labeller
+
+    order, settings = run.order, run.order.settings
+    own = _without(settings, TEST, *OF_TRAINING)
+    test_file: str | None = settings["test"]
+    data, test = read_training(order.path(order.data), None if test_file is None else order.path(test_file), own)
+    own["class_weight"] = weights_by_label(own["class_weight"], data.labels)
+    labeller = Labeller(**own, progress=_progress(to) and _leads())
+    if not to.trains:
+        return _look(labeller, data, order, to)
+    began = time.monotonic()
+    labeller.fit(data, checkpoints=run.start(), init_from=_start(order))
+    seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
+    if not _trained(labeller):
+        return _nothing_trained()
+    held_out = None
+    if test is not None:
+        held_out = labeller.evaluate(test)
+        if "baseline" in held_out:
+            held_out["baseline"] = {"name": labeller.baseline_name_, **held_out["baseline"]}
+    # Without a test some sequences are shown, but not scored: the model has seen them.
+    report = labelling_report(labeller, data if test is None else test, scored=test is not None)
+    code = Outcome(run, to, seconds).finish(labeller, report, held_out, f"the test file {test_file}")
+    run.done()
+    return code
+
+
 def _transcribe(run: TrainingRun, to: Destination) -> int:
     from gatewise.data import read_transcripts
     from gatewise.reports.transcription import transcription_report
@@ -256,7 +297,9 @@ def _some(transcriber: "Transcriber", data: Path) -> Any:
         return transcriber.examples(shown, text=False)
 
 
-def _look(estimator: "Forecaster | Classifier | Transcriber", data: Any, order: Order, to: Destination) -> int:
+def _look(
+    estimator: "Forecaster | Classifier | Labeller | Transcriber", data: Any, order: Order, to: Destination
+) -> int:
     """Say what would be trained, or at which rate; the exit code."""
     if to.find_rate:
         return show_rates(estimator.learning_rates(data), order, to.as_json)
@@ -284,7 +327,7 @@ def _progress(to: Destination) -> bool:
     return not (to.as_json or to.quiet)
 
 
-def _trained(estimator: "Forecaster | Classifier | Transcriber") -> bool:
+def _trained(estimator: "Forecaster | Classifier | Labeller | Transcriber") -> bool:
     return any(run["epochs"] for run in estimator.history_)
 
 

@@ -13,6 +13,7 @@ from gatewise.errors import ConfigurationError
 from gatewise.reports.reading import Reading
 from gatewise.reports.record import Record
 from gatewise.reports.timeline import Times
+from gatewise.reports.track import Track
 from gatewise.reports.values import Values, numbers, same_length, table, times_of
 
 
@@ -314,7 +315,7 @@ def _variance(values: list[float | None]) -> float:
     return math.fsum((value - mean) ** 2 for value in known) / max(len(known), 1)
 
 
-Task = Literal["forecast", "classify", "transcribe"]
+Task = Literal["forecast", "classify", "label", "transcribe"]
 
 
 @dataclass(frozen=True)
@@ -340,6 +341,7 @@ class Report(Record):
     confusion: ConfusionMatrix | None = None
     cell: CellTrace | None = None
     readings: tuple[Reading, ...] = ()
+    tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -348,3 +350,4 @@ class Report(Record):
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "forecasts", tuple(self.forecasts))
         object.__setattr__(self, "readings", tuple(self.readings))
+        object.__setattr__(self, "tracks", tuple(self.tracks))

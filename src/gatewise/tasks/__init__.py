@@ -2,7 +2,8 @@
 
 from gatewise.tasks.classification import Classifier
 from gatewise.tasks.forecasting import Forecaster
+from gatewise.tasks.labelling import Labeller
 from gatewise.tasks.registry import load
 from gatewise.tasks.transcription import Transcriber
 
-__all__ = ["Classifier", "Forecaster", "Transcriber", "load"]
+__all__ = ["Classifier", "Forecaster", "Labeller", "Transcriber", "load"]
