@@ -30,7 +30,7 @@ def read_training(
     targets = () if label is None else (label,) if isinstance(label, str) else tuple(label)
     columns = Columns(settings["id"], settings["time"], None, settings["channels"], settings["group"])
     needed = None if settings["output"] == "anomalies" and label is None else True
-    found = read_steps(data, None, columns, targets, labelled=needed, grouped=True)
+    found = read_steps(data, None, columns, targets, labelled=needed, grouped=True, part="train")
     if test is None:
         return found, None
     other = read_steps(test, None, columns, targets, labelled=needed)

@@ -6,7 +6,7 @@ Legend: S sequences, N steps of all of them, T steps of one, X channels, V value
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -45,22 +45,30 @@ def read_steps(
     *,
     labelled: bool | None,
     grouped: bool = False,
+    part: Literal["train", "test"] = "test",
 ) -> LabelledSteps:
     """Sequences and the labels of their steps, from what a user has.
 
     Args:
-        source: sequences in any form that a classifier takes, where a table has a label in each row.
+        source: sequences in any form that a classifier takes, where a table has a label in each row; or a folder of
+            recordings with phones (see `read_frames`).
         y: one array of T labels for each sequence, or one array `[S, T]`; values also `[T, V]`. None: those of a table.
         columns: of a table, `label` left out.
         targets: the table's columns of labels or values; none takes the one called "label".
         labelled: whether labels are needed (True), taken if they are there (None), or ignored (False).
         grouped: whether the table's column of groups is needed, where one is named.
+        part: of a folder of TIMIT.
 
     Raises:
         DataError: sequences or labels that cannot be read, or that are not as many.
     """
     if isinstance(source, LabelledSteps):
         return source if y is None else LabelledSteps(source.sequences, _given(y, source.sequences), source.times)
+    if isinstance(source, (str, Path)) and Path(source).is_dir():
+        from gatewise.tasks.labelling.speech import read_frames
+
+        found = read_frames(source, part)
+        return found if y is None else LabelledSteps(found.sequences, _given(y, found.sequences))
     if isinstance(source, (str, Path)) and Path(source).suffix.lower() == ".ts":
         raise DataError(f'"{source}" is a .ts file, which has no labels of steps: give a table with one row a step')
     if isinstance(source, Ragged | list | tuple | np.ndarray) or not _is_table(source):

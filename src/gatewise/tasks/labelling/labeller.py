@@ -23,7 +23,7 @@ from gatewise.tasks.labelling.fitting import train_network
 from gatewise.tasks.labelling.inputs import LabelledSteps, read_steps
 from gatewise.tasks.labelling.network import LabellerNetwork
 from gatewise.tasks.labelling.parameters import STRUCTURE, check_parameters, label_columns
-from gatewise.tasks.labelling.spans import rows_of, run_network, whole
+from gatewise.tasks.labelling.spans import lengths_of, rows_of, run_network, whole
 from gatewise.tasks.labelling.storage import TASK, load_labeller, save_labeller
 from gatewise.tasks.labelling.streaming import LabellerStream
 from gatewise.tasks.labelling.surprise import Surprise
@@ -266,7 +266,10 @@ class Labeller(BaseEstimator):
             raise DataError("nothing could be held out, and anomalies are judged by the errors on a validation part")
         with cpu_threads(self.threads):
             predicted = run_network(self.network_, data.preparation.apply(data.sequences), data.validation).numpy()
-        return Surprise.fit(predicted - data.targets[rows_of(data.validation)].astype(np.float64), self.alarm)
+        errors = predicted - data.targets[rows_of(data.validation)].astype(np.float64)
+        # Of a first step nothing could be known.
+        errors[np.append(0, np.cumsum(lengths_of(data.validation))[:-1])] = np.nan
+        return Surprise.fit(errors, self.alarm)
 
     # ------------------------------------------------------------------ prediction
     def sequences(self, X: Any, y: Any = None) -> LabelledSteps:
@@ -303,6 +306,8 @@ class Labeller(BaseEstimator):
 
     def anomaly_scores(self, X: Any) -> list[np.ndarray]:
         """Of each sequence how surprising each step is after those before it, `[T]`; about 1 where all is well.
+
+        A first step, which has none before it, has the score 0.
 
         Raises:
             DataError: X cannot be read or does not have the channels of training.
@@ -435,7 +440,10 @@ class Labeller(BaseEstimator):
         with cpu_threads(self.threads):
             spans = whole(sequences.offsets)
             outputs = run_network(self.network_, self.preparation_.apply(sequences), spans).numpy()
-        return steps, self._meaning(outputs, sequences.values)
+        told = self._meaning(outputs, sequences.values)
+        if self.output == "anomalies":
+            told[sequences.offsets[:-1]] = 0.0
+        return steps, told
 
     def _meaning(self, outputs: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Outputs `[N, K]` as probabilities `[N, K]`, values `[N, V]`, or scores `[N]` of the values `[N, X]`."""

@@ -66,9 +66,11 @@ class TrainingSet:
         # Anomalies need no marks, but marks that were named have to be there.
         needed = None if anomalies and model.label is None else True
         given = read_steps(X, y, columns, label_columns(model), labelled=needed,
-                           grouped=groups is None)  # fmt: skip
+                           grouped=groups is None, part="train")  # fmt: skip
         sequences = given.sequences
         numbers = read_groups(groups, sequences, model.group)
+        if numbers is None and sequences.groups is not None:  # the speakers of a corpus
+            numbers = np.unique(sequences.groups, return_inverse=True)[1]
         classes = weights = None
         if model.output == "labels":
             assert given.labels is not None
