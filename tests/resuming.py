@@ -30,6 +30,7 @@ from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting import objective as forecasting
 from gatewise.tasks.labelling import fitting as label_fitting
 from gatewise.tasks.labelling import objective as labelling
+from gatewise.tasks.labelling.inputs import LabelledSteps
 from gatewise.tasks.transcription import objective as transcription
 from gatewise.tasks.transcription import transcriber
 from gatewise.training import Checkpoints, Journal, kept_journal, loop
@@ -144,10 +145,11 @@ def label(**changes: Any) -> Task:
     }  # fmt: skip
     X, y = sequences()
     labels = [np.where(np.arange(len(x)) % 5 == 0, "", name) for x, name in zip(X, y, strict=True)]
+    data = LabelledSteps(Ragged.from_arrays(X), np.concatenate(labels))
     return Task(
         "label",
         lambda: Labeller(**parameters),
-        lambda model, checkpoints: model.fit(X, labels, checkpoints=checkpoints),
+        lambda model, checkpoints: model.fit(data, checkpoints=checkpoints),
     )
 
 

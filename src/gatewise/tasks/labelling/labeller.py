@@ -104,7 +104,7 @@ class Labeller(BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> X = [np.repeat(rng.integers(0, 2, 6), 5).astype(float) for _ in range(24)]
     >>> y = [np.where(x > 0, "high", "low") for x in X]
-    >>> model = Labeller(hidden_size=8, look_ahead=0, max_epochs=30).fit(X[:20], y[:20])
+    >>> model = Labeller(hidden_size=8, look_ahead=0, learning_rate=0.03, max_epochs=60).fit(X[:20], y[:20])
     >>> model.score(X[20:], y[20:])
     1.0
     """
