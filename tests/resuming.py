@@ -23,20 +23,23 @@ import torch
 
 from gatewise.data import Ragged
 from gatewise.errors import TrainingInterrupted
-from gatewise.tasks import Classifier, Forecaster, Generator, Transcriber, journal
+from gatewise.tasks import Classifier, Forecaster, Generator, Labeller, Transcriber, journal
 from gatewise.tasks.classification import committee
 from gatewise.tasks.classification import objective as classification
 from gatewise.tasks.forecasting import contribution, fitting
 from gatewise.tasks.forecasting import objective as forecasting
 from gatewise.tasks.generation import generator
 from gatewise.tasks.generation import objective as generation
+from gatewise.tasks.labelling import fitting as label_fitting
+from gatewise.tasks.labelling import objective as labelling
+from gatewise.tasks.labelling.inputs import LabelledSteps
 from gatewise.tasks.transcription import objective as transcription
 from gatewise.tasks.transcription import transcriber
 from gatewise.training import Checkpoints, Journal, kept_journal, loop
 from tests.tasks.generating import texts
 from tests.tasks.transcripts import recordings
 
-Estimator = Forecaster | Classifier | Generator | Transcriber
+Estimator = Forecaster | Classifier | Generator | Labeller | Transcriber
 MOMENTS = (
     (forecasting.ForecastObjective, "loss"),
     (forecasting, "corrections"),
@@ -44,6 +47,9 @@ MOMENTS = (
     (classification.ClassifyObjective, "loss"),
     (classification, "run_network"),
     (committee.MemberOptions, "network"),
+    (labelling.LabelObjective, "loss"),
+    (labelling, "run_network"),
+    (label_fitting, "new_network"),
     (transcription.TranscribeObjective, "loss"),
     (transcription, "emission"),
     (transcriber, "make_network"),
@@ -151,9 +157,26 @@ def generate(**changes: Any) -> Task:
     )
 
 
+def label(**changes: Any) -> Task:
+    """A labeller: averaged weights, noise, sequences cut anew in each epoch, and steps without a label."""
+    parameters: dict[str, Any] = {
+        "hidden_size": 5, "look_ahead": 2, "stretch": 5, "max_epochs": 5, "patience": 3, "threads": 1, "batch_size": 32,
+        **changes,
+    }  # fmt: skip
+    X, y = sequences()
+    labels = [np.where(np.arange(len(x)) % 5 == 0, "", name) for x, name in zip(X, y, strict=True)]
+    data = LabelledSteps(Ragged.from_arrays(X), np.concatenate(labels))
+    return Task(
+        "label",
+        lambda: Labeller(**parameters),
+        lambda model, checkpoints: model.fit(data, checkpoints=checkpoints),
+    )
+
+
 TASKS: dict[str, Callable[..., Task]] = {
     "forecast": forecast,
     "classify": classify,
+    "label": label,
     "transcribe": transcribe,
     "generate": generate,
 }
@@ -161,6 +184,7 @@ TASKS: dict[str, Callable[..., Task]] = {
 LIMITS: dict[str, dict[str, Any]] = {
     "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},
     "classify": {"max_minutes": 0.75, "max_epochs": 500, "patience": None},
+    "label": {"max_minutes": 0.5, "max_epochs": 500, "patience": None},
     "transcribe": {"max_minutes": 0.5, "max_epochs": 500, "patience": None},
     "generate": {"max_minutes": 0.4, "max_epochs": 500, "patience": None},
 }
@@ -234,7 +258,7 @@ def sha256(tensors: dict[str, torch.Tensor], kinds: tuple[str, ...] = ()) -> str
 
 def outcome(model: Estimator) -> dict[str, str]:
     """SHA-256 of a fitted model's weights, of its log without the seconds that were measured, and of what was found."""
-    if isinstance(model, (Generator, Transcriber)):
+    if isinstance(model, Generator | Labeller | Transcriber):
         networks = [model.network_]
     elif isinstance(model, Forecaster):
         networks = model.fitted_.members

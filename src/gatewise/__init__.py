@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise import convert as convert
     from gatewise import testing as testing
     from gatewise.nn import GRU, LSTM, MDLSTM, RNN, Recurrent, Stream
-    from gatewise.tasks import Classifier, Forecaster, Generator, Transcriber, load
+    from gatewise.tasks import Classifier, Forecaster, Generator, Labeller, Transcriber, load
     from gatewise.training import Checkpoints
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Classifier",
     "Forecaster",
     "Generator",
+    "Labeller",
     "Recurrent",
     "Stream",
     "Transcriber",
@@ -49,6 +50,7 @@ _HOMES = {
     "Classifier": "gatewise.tasks",
     "Forecaster": "gatewise.tasks",
     "Generator": "gatewise.tasks",
+    "Labeller": "gatewise.tasks",
     "Transcriber": "gatewise.tasks",
     "load": "gatewise.tasks",
 }

@@ -78,6 +78,17 @@ SEARCHES: Mapping[str, Search] = {
             "weight_decay": Range(1e-4, 3e-1, log=True),
         },
     ),
+    "label": Search(
+        "log_loss",
+        {
+            "hidden_size": Choice((16, 32, 64, 128)),
+            "num_layers": Range(1, 3, whole=True),
+            "dropout": Range(0.0, 0.6),
+            "learning_rate": Range(1e-3, 3e-2, log=True),
+            "weight_decay": Range(1e-4, 1e-1, log=True),
+            "noise": Range(0.0, 0.5),
+        },
+    ),
     "transcribe": Search(
         "error_rate",
         {

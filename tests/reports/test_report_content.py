@@ -33,8 +33,8 @@ def altered(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         (lambda r: r["forecasts"][0].update(truht=[]), r'Report\.forecasts\[0\]: unknown key "truht"; .*"truth"'),
         (lambda r: r.update(title=3), r"Report\.title: expected str, got 3"),
         (
-            lambda r: r.update(task="label"),
-            r'Report\.task: expected one of "forecast", "classify", "generate", "transcribe", got \'label\'',
+            lambda r: r.update(task="lable"),
+            r'Report\.task: expected one of "forecast", "classify", "generate", "label", "transcribe", got \'lable\'',
         ),
         (lambda r: r.update(facts=[["a"]]), r"Report\.facts\[0\]: expected 2 entries"),
         (lambda r: r["history"].update(runs={}), r"Report\.history\.runs: expected a list"),

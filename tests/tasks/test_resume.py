@@ -50,6 +50,7 @@ def test_the_whole_fits_have_in_them_what_is_claimed() -> None:
         "member 2",
     ]  # fmt: skip
     assert list(whole("classify", False).runs) == ["member 1", "member 2", "member 3"]
+    assert list(whole("label", False).runs) == ["network"]
     assert list(whole("transcribe", False).runs) == ["network"]
     assert list(whole("generate", False).runs) == ["network"]
     for name in TASKS:  # limits that are not reached would change nothing

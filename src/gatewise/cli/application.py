@@ -20,6 +20,7 @@ from gatewise.cli.train import (
     classify_parameters,
     forecast_parameters,
     generate_parameters,
+    label_parameters,
     resume,
     train,
     transcribe_parameters,
@@ -168,6 +169,24 @@ def _classify(
     )
 
 
+def _label(
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="A table with one row a time step of a sequence, or a folder of TIMIT."),
+    ],
+    given: Given,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    json: TrainJson = False,
+    quiet: Quiet = False,
+    config: Config = None,
+    dry_run: DryRun = False,
+    find_learning_rate: FindRate = False,
+) -> int:
+    """Train a labeller: a label, a value, or an anomaly score for each time step."""
+    return train("label", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate))
+
+
 def _transcribe(
     data: Annotated[
         Path,
@@ -240,6 +259,14 @@ gatewise train classify strokes.parquet --id stroke --label letter --channels x,
 
 gatewise train classify watch.csv.gz --id window --label motion --group subject --out motions"""
 
+LABEL_EXAMPLES = """[bold]Examples[/bold]
+
+gatewise train label motions.csv --label motion --group subject --test others.csv --out motions
+
+gatewise train label sensors.parquet --output values --label clean --look-ahead 5 --out filter
+
+gatewise train label machine.csv --output anomalies --channels load,speed --out watch"""
+
 TRANSCRIBE_EXAMPLES = """[bold]Examples[/bold]
 
 gatewise train transcribe lines/train/manifest.csv --test lines/test/manifest.csv --max-minutes 5 --out reader
@@ -258,6 +285,7 @@ gatewise train generate chorales.csv --unit events --transpose 3 --out organist"
 
 train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
 train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))
+train_app.command("label", epilog=LABEL_EXAMPLES)(_stoppable(with_options(_label, label_parameters())))
 train_app.command("transcribe", epilog=TRANSCRIBE_EXAMPLES)(
     _stoppable(with_options(_transcribe, transcribe_parameters()))
 )
@@ -276,6 +304,7 @@ TUNED = {
     "forecast": "shops.csv --target sales --horizon 7",
     "classify": "vowels_TRAIN.ts",
     "generate": "books/",
+    "label": "motions.csv --label motion",
     "transcribe": "lines/manifest.csv",
 }
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
     from gatewise.tasks.generation import Generator
+    from gatewise.tasks.labelling import Labeller
     from gatewise.tasks.transcription import Transcriber
 
 CONFIG, REPORT, LOG = "train.toml", "report.html", "log.jsonl"
@@ -65,7 +66,7 @@ class Outcome:
 
     def finish(
         self,
-        estimator: "Forecaster | Classifier | Generator | Transcriber",
+        estimator: "Forecaster | Classifier | Generator | Labeller | Transcriber",
         report: "Report",
         held_out: Mapping[str, Any] | None,
         held_out_name: str,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gatewise.tasks.classification import Classifier
     from gatewise.tasks.forecasting import Forecaster
     from gatewise.tasks.generation import Generator
+    from gatewise.tasks.labelling import Labeller
     from gatewise.tasks.transcription import Transcriber
 
 INIT_FROM = Parameter(
@@ -56,6 +57,12 @@ def classify_parameters() -> tuple[Parameter, ...]:
     return (*found, TEST, *OF_TRAINING)
 
 
+def label_parameters() -> tuple[Parameter, ...]:
+    """What can be set of `train label`: the Labeller's parameters, and what only a training has."""
+    found = [p for p in read_parameters("tasks/labelling/labeller.py", "Labeller") if p.name != "progress"]
+    return (*found, TEST, *OF_TRAINING)
+
+
 def transcribe_parameters() -> tuple[Parameter, ...]:
     """What can be set of `train transcribe`: the Transcriber's parameters, and what only a training has."""
     found = [p for p in read_parameters("tasks/transcription/transcriber.py", "Transcriber") if p.name != "progress"]
@@ -74,6 +81,7 @@ def train_parameters() -> dict[str, tuple[Parameter, ...]]:
         "forecast": forecast_parameters(),
         "classify": classify_parameters(),
         "generate": generate_parameters(),
+        "label": label_parameters(),
         "transcribe": transcribe_parameters(),
     }
 
@@ -142,7 +150,10 @@ def carry_out(run: TrainingRun, to: Destination) -> int:
                 return DONE
             if to.trains and _leads():
                 _check_out(to)
-            does = {"forecast": _forecast, "classify": _classify, "generate": _generate, "transcribe": _transcribe}
+            does = {
+                "forecast": _forecast, "classify": _classify, "generate": _generate, "label": _label,
+                "transcribe": _transcribe,
+            }  # fmt: skip
             return does[run.order.task](run, to)
     except (TrainingInterrupted, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and not run.saved:
@@ -217,6 +228,38 @@ def _classify(run: TrainingRun, to: Destination) -> int:
         held_out["baseline"] = {"name": classifier.baseline_name_, **held_out["baseline"]}
     report = classification_report(classifier, test)
     code = Outcome(run, to, seconds).finish(classifier, report, held_out, f"the test file {test_file}")
+    run.done()
+    return code
+
+
+def _label(run: TrainingRun, to: Destination) -> int:
+    from gatewise.cli.steps import read_training, weights_by_label
+    from gatewise.reports.labelling import labelling_report
+    from gatewise.tasks.labelling import Labeller
+
+    order, settings = run.order, run.order.settings
+    own = _without(settings, TEST, *OF_TRAINING)
+    test_file: str | None = settings["test"]
+    data, test = read_training(order.path(order.data), None if test_file is None else order.path(test_file), own)
+    own["class_weight"] = weights_by_label(own["class_weight"], data.labels)
+    labeller = Labeller(**own, progress=_progress(to) and _leads())
+    if not to.trains:
+        return _look(labeller, data, order, to)
+    began = time.monotonic()
+    labeller.fit(data, checkpoints=run.start(), init_from=_start(order))
+    seconds = time.monotonic() - began
+    if not _leads():
+        return DONE
+    if not _trained(labeller):
+        return _nothing_trained()
+    held_out = None
+    if test is not None:
+        held_out = labeller.evaluate(test)
+        if "baseline" in held_out:
+            held_out["baseline"] = {"name": labeller.baseline_name_, **held_out["baseline"]}
+    # Without a test some sequences are shown, but not scored: the model has seen them.
+    report = labelling_report(labeller, data if test is None else test, scored=test is not None)
+    code = Outcome(run, to, seconds).finish(labeller, report, held_out, f"the test file {test_file}")
     run.done()
     return code
 
@@ -300,7 +343,7 @@ def _some(transcriber: "Transcriber", data: Path) -> Any:
 
 
 def _look(
-    estimator: "Forecaster | Classifier | Generator | Transcriber", data: Any, order: Order, to: Destination
+    estimator: "Forecaster | Classifier | Generator | Labeller | Transcriber", data: Any, order: Order, to: Destination
 ) -> int:
     """Say what would be trained, or at which rate; the exit code."""
     if to.find_rate:
@@ -329,7 +372,7 @@ def _progress(to: Destination) -> bool:
     return not (to.as_json or to.quiet)
 
 
-def _trained(estimator: "Forecaster | Classifier | Generator | Transcriber") -> bool:
+def _trained(estimator: "Forecaster | Classifier | Generator | Labeller | Transcriber") -> bool:
     return any(run["epochs"] for run in estimator.history_)
 
 

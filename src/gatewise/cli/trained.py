@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
     """Score a model on data with the truth, beside its baseline."""
+    from gatewise.cli.steps import evaluate_labeller
     from gatewise.cli.transcripts import evaluate_transcriber
-    from gatewise.tasks import Forecaster, Generator, Transcriber, load
+    from gatewise.tasks import Forecaster, Generator, Labeller, Transcriber, load
 
     estimator = load(model).set_params(progress=not as_json)
     with warnings_on_stderr():
@@ -38,7 +39,7 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
                     "give new rows"
                 )
         elif windows != 1:
-            does = {Transcriber: "reads", Generator: "writes"}.get(type(estimator), "classifies")
+            does = {Transcriber: "reads", Generator: "writes", Labeller: "labels"}.get(type(estimator), "classifies")
             raise ConfigurationError(f"--windows is for forecasts; this model {does} whole sequences")
         elif isinstance(estimator, Transcriber):
             task, metrics = "transcribe", evaluate_transcriber(estimator, data, as_json)
@@ -46,6 +47,8 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
             metrics = estimator.evaluate(data)
             task = "generate"
             metrics["baseline"] = {"name": estimator.baseline_name_, **metrics["baseline"]}
+        elif isinstance(estimator, Labeller):
+            task, metrics = "label", evaluate_labeller(estimator, data)
         else:
             task, metrics = "classify", _evaluate(estimator, data)
     if as_json:
@@ -55,10 +58,11 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
 
 
 def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool) -> None:
-    """Write forecasts, the labels and probabilities of sequences, or texts, to a table file; or print texts."""
+    """Write forecasts, labels with their probabilities, values, or texts, to a table file; or print texts."""
+    from gatewise.cli.steps import labelled
     from gatewise.cli.transcripts import transcribe
     from gatewise.data.table import SUFFIXES, write_table
-    from gatewise.tasks import Forecaster, Generator, Transcriber, load
+    from gatewise.tasks import Forecaster, Generator, Labeller, Transcriber, load
 
     # known before the work as well as after it
     if out is not None:
@@ -79,6 +83,8 @@ def predict(model: Path, given: Sequence[Path], out: Path | None, as_json: bool)
     with warnings_on_stderr():
         if isinstance(estimator, Forecaster):
             task, table = "forecast", estimator.predict(_table(estimator, data))
+        elif isinstance(estimator, Labeller):
+            task, table = "label", labelled(estimator, data)
         else:
             task, table = "classify", _classified(estimator, data)
     write_table(table, out)
@@ -95,8 +101,9 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
     from gatewise.reports.classification import classification_report
     from gatewise.reports.forecast import forecast_report
     from gatewise.reports.generation import generation_report
+    from gatewise.reports.labelling import labelling_report
     from gatewise.reports.transcription import transcription_report
-    from gatewise.tasks import Forecaster, Generator, Transcriber, load
+    from gatewise.tasks import Forecaster, Generator, Labeller, Transcriber, load
 
     goal = model / "report.html" if out is None else out
     if out is not None:
@@ -110,6 +117,8 @@ def report(model: Path, data: Path | None, out: Path | None, windows: int, as_js
             task, content = "transcribe", transcription_report(estimator, data)
         elif isinstance(estimator, Generator):
             task, content = "generate", generation_report(estimator, data)
+        elif isinstance(estimator, Labeller):
+            task, content = "label", labelling_report(estimator, data)
         else:
             task, content = "classify", classification_report(estimator, data)
     if data is None:

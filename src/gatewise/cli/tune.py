@@ -76,6 +76,8 @@ def tune(
     settings = resolve(parameters, given, {})
     fixed = {name for name, value in given.items() if value is not None and value != []}
     search = find_space(task, parameters, space, fixed)
+    if task == "label" and settings["output"] != "labels":
+        search = Search("rmse", search.space)
     if not data.exists():
         raise DataError(f'"{data}" is not there')
     wanted = Wanted(task, data, {k: v for k, v in settings.items() if k not in search.space}, search, out)

@@ -129,23 +129,12 @@ class Ragged:
             raise DataError(f"the table has no column left for the channels beside {', '.join(named)}")
         if table.num_rows == 0:
             raise DataError("the table has no rows: at least one is needed")
-        series, ids = series_codes(table.column(id), id)
+        rows = sequence_rows(table, id, time)
+        series, ids, order = rows.series, rows.ids, rows.order
         labels = None if label is None else _labels_of(table.column(label), "label", label, series, ids)
         groups = None if group is None else _labels_of(table.column(group), "group", group, series, ids)
-        order = np.argsort(series, kind="stable")
-        if time is not None:
-            times = read_times(table.column(time), time)[0]
-            order = np.lexsort((times, series))
-            same = (np.diff(series[order]) == 0) & (times[order][1:] == times[order][:-1])
-            if same.any():
-                pair = order[first_index(same) :][:2]
-                raise DataError(
-                    f'rows {min(pair) + 1} and {max(pair) + 1} have the same id "{ids[series[pair[0]]]}" and time '
-                    f"{show_time(times[pair[0]])}: every time step of a sequence must differ"
-                )
         values = np.stack([numeric_column(table.column(name), name, "channel") for name in channels], axis=1)
-        offsets = np.searchsorted(series[order], np.arange(len(ids) + 1)).astype(np.int64)
-        return cls(values[order], offsets, labels, tuple(channels), ids, groups)
+        return cls(values[order], rows.offsets, labels, tuple(channels), ids, groups)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -205,6 +194,40 @@ class Ragged:
 
     def _channel(self, i: int) -> str:
         return f"channel {i}" if self.channels is None else f'channel "{self.channels[i]}"'
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceRows:
+    """Which rows of a long table are which steps.
+
+    `series` `[N]` numbers each row's sequence, `ids` names the sequences, `order` `[N]` are the rows in the order of
+    sequences and their steps, of which sequence i has `offsets[i]:offsets[i+1]`.
+    """
+
+    series: np.ndarray
+    ids: tuple[str, ...]
+    order: np.ndarray
+    offsets: np.ndarray
+
+
+def sequence_rows(table: pa.Table, id: str, time: str | None = None) -> SequenceRows:
+    """The rows of a long table as steps of sequences: these in order of first appearance, each sorted by `time`.
+
+    Raises `DataError` for a row without id and for a repeated time stamp.
+    """
+    series, ids = series_codes(table.column(id), id)
+    order = np.argsort(series, kind="stable")
+    if time is not None:
+        times = read_times(table.column(time), time)[0]
+        order = np.lexsort((times, series))
+        same = (np.diff(series[order]) == 0) & (times[order][1:] == times[order][:-1])
+        if same.any():
+            pair = order[first_index(same) :][:2]
+            raise DataError(
+                f'rows {min(pair) + 1} and {max(pair) + 1} have the same id "{ids[series[pair[0]]]}" and time '
+                f"{show_time(times[pair[0]])}: every time step of a sequence must differ"
+            )
+    return SequenceRows(series, ids, order, np.searchsorted(series[order], np.arange(len(ids) + 1)).astype(np.int64))
 
 
 def as_labels(labels: Any) -> np.ndarray | None:

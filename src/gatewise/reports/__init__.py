@@ -13,6 +13,7 @@ from gatewise.reports.content import (
 )
 from gatewise.reports.html import render, write_report
 from gatewise.reports.reading import Reading, ReadSymbol
+from gatewise.reports.track import Track
 
 __all__ = [
     "CalibrationBins",
@@ -26,6 +27,7 @@ __all__ = [
     "ReadSymbol",
     "Reading",
     "Report",
+    "Track",
     "render",
     "write_report",
 ]

@@ -14,6 +14,7 @@ from gatewise.reports.calibration import CalibrationBins
 from gatewise.reports.reading import Reading
 from gatewise.reports.record import Record
 from gatewise.reports.timeline import Times
+from gatewise.reports.track import Track
 from gatewise.reports.values import Values, numbers, same_length, table, times_of
 
 
@@ -315,7 +316,7 @@ def _variance(values: list[float | None]) -> float:
     return math.fsum((value - mean) ** 2 for value in known) / max(len(known), 1)
 
 
-Task = Literal["forecast", "classify", "generate", "transcribe"]
+Task = Literal["forecast", "classify", "generate", "label", "transcribe"]
 
 
 @dataclass(frozen=True)
@@ -342,6 +343,7 @@ class Report(Record):
     cell: CellTrace | None = None
     readings: tuple[Reading, ...] = ()
     calibration: CalibrationBins | None = None
+    tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
         if self.task not in get_args(Task):
@@ -350,3 +352,4 @@ class Report(Record):
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "forecasts", tuple(self.forecasts))
         object.__setattr__(self, "readings", tuple(self.readings))
+        object.__setattr__(self, "tracks", tuple(self.tracks))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gatewise import disk
 from gatewise.errors import ConfigurationError
-from gatewise.reports import calibration_plot, cell_plot, forecast_plot, loss_plot, reading_plot
+from gatewise.reports import calibration_plot, cell_plot, forecast_plot, loss_plot, reading_plot, track_plot
 from gatewise.reports.calibration import CalibrationBins
 from gatewise.reports.canvas import COLOURS, SERIES, SIZES, drawing, in_both_sizes, number, to_svg
 from gatewise.reports.confusion_table import confusion_sentences, confusion_table
@@ -25,12 +25,14 @@ from gatewise.reports.content import (
 )
 from gatewise.reports.reading import Reading
 from gatewise.reports.timeline import labels
+from gatewise.reports.track import Track
 from gatewise.version import __version__
 
 _KINDS = {
     "forecast": "Forecast report",
     "classify": "Classification report",
     "generate": "Generation report",
+    "label": "Labelling report",
     "transcribe": "Transcription report",
 }
 # Nothing may be loaded and no script may run, whatever stands in the file.
@@ -56,6 +58,7 @@ def render(report: Report) -> str:
         _forecasts(report.forecasts),
         _readings(report.readings),
         _calibration(report.calibration),
+        _tracks(report.tracks),
         _confusion(report.confusion),
         _history(report.history),
         _cell(report.cell),
@@ -250,6 +253,30 @@ def _readings(readings: Sequence[Reading]) -> str:
         "were at each step of the network, and in grey how likely it was that there is none.</p>"
     )
     return _section("readings", "Recordings", said + "\n".join(_reading(r, k) for k, r in enumerate(readings)))
+
+
+def _tracks(tracks: Sequence[Track]) -> str:
+    if not tracks:
+        return ""
+    said = (
+        "<p>Each sequence over time, each channel on a scale of its own from its least value to its largest; under it "
+        "what the model says of each step, and where that is known what is true.</p>"
+    )
+    return _section("tracks", "Sequences", said + "\n".join(_track(track, k) for k, track in enumerate(tracks)))
+
+
+def _track(track: Track, k: int) -> str:
+    entries = [(_line(track_plot.colour_of(j)), name) for j, name in enumerate(track.channels)]
+    bands = [(_line(track_plot.colour_of(j)), name) for j, name in enumerate(track.labels)]
+    lines = [(_line(COLOURS["accent"]), track.said)] if track.values else []
+    if track.true_values:
+        lines.append((_line(COLOURS["contrast"]), "true"))
+    under = f"<p>{escape(track.said)}:</p>{_legend(bands)}" if bands else _legend(lines)
+    label = f"{track.name}: {track.said} over time"
+    return (
+        f"<figure>\n<figcaption><h3>{escape(track.name)}</h3></figcaption>{_legend(entries)}{under}"
+        f"{in_both_sizes(f't{k}', label, partial(track_plot.paint, track))}</figure>"
+    )
 
 
 def _reading(reading: Reading, k: int) -> str:

@@ -3,7 +3,8 @@
 from gatewise.tasks.classification import Classifier
 from gatewise.tasks.forecasting import Forecaster
 from gatewise.tasks.generation import Generator
+from gatewise.tasks.labelling import Labeller
 from gatewise.tasks.registry import load
 from gatewise.tasks.transcription import Transcriber
 
-__all__ = ["Classifier", "Forecaster", "Generator", "Transcriber", "load"]
+__all__ = ["Classifier", "Forecaster", "Generator", "Labeller", "Transcriber", "load"]

@@ -7,18 +7,20 @@ from gatewise.tasks.classification import Classifier
 from gatewise.tasks.folder import read_folder
 from gatewise.tasks.forecasting import Forecaster
 from gatewise.tasks.generation import Generator
+from gatewise.tasks.labelling import Labeller
 from gatewise.tasks.transcription import Transcriber
 
 # The names a folder may carry; a name is looked up here and nowhere else, so that no file decides what code runs.
-ESTIMATORS: dict[str, type[Classifier] | type[Forecaster] | type[Generator] | type[Transcriber]] = {
+ESTIMATORS: dict[str, type[Classifier] | type[Forecaster] | type[Generator] | type[Labeller] | type[Transcriber]] = {
     "classify": Classifier,
     "forecast": Forecaster,
     "generate": Generator,
+    "label": Labeller,
     "transcribe": Transcriber,
 }
 
 
-def load(path: str | os.PathLike[str]) -> Classifier | Forecaster | Generator | Transcriber:
+def load(path: str | os.PathLike[str]) -> Classifier | Forecaster | Generator | Labeller | Transcriber:
     """The estimator in a model folder.
 
     Raises:

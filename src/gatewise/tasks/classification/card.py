@@ -30,7 +30,7 @@ def model_card(model: "Classifier", metrics: Mapping[str, Any]) -> str:
         "",
         "## Scores",
         "",
-        *(_scores(metrics) or ["none measured"]),
+        *(card_scores(metrics) or ["none measured"]),
         "",
         "## Use",
         "",
@@ -42,11 +42,12 @@ def model_card(model: "Classifier", metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _scores(metrics: Mapping[str, Any], prefix: str = "") -> list[str]:
+def card_scores(metrics: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Numbers of nested metrics, a line each."""
     lines = []
     for name, value in metrics.items():
         if isinstance(value, Mapping):
-            lines += _scores(value, f"{prefix}{name} ")
+            lines += card_scores(value, f"{prefix}{name} ")
         elif isinstance(value, (int, float)):
             lines.append(f"- {prefix}{name}: {value:.4g}")
     return lines

@@ -1,11 +1,13 @@
 """A classifier's configuration in the model folder: what is needed to rebuild it, and nothing else."""
 
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from gatewise.errors import ModelFolderError
 from gatewise.tasks.folder import ModelFolder
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class ClassifierConfig(BaseModel):
@@ -60,13 +62,18 @@ class ClassifierConfig(BaseModel):
     @classmethod
     def read(cls, folder: ModelFolder) -> Self:
         """From a model folder. Raises `ModelFolderError` if its configuration was altered."""
-        try:
-            return cls.model_validate(folder.config)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            what = first["msg"].removeprefix("Value error, ")
-            raise ModelFolderError(
-                f"{folder.path}/config.json was altered: {where + ': ' if where else ''}{what}. "
-                "Copy the folder again, or train again."
-            ) from error
+        return read_as(cls, folder)
+
+
+def read_as(kind: type[Schema], folder: ModelFolder) -> Schema:
+    """A folder's configuration by its schema. Raises `ModelFolderError` if it was altered."""
+    try:
+        return kind.model_validate(folder.config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
+        raise ModelFolderError(
+            f"{folder.path}/config.json was altered: {where + ': ' if where else ''}{what}. "
+            "Copy the folder again, or train again."
+        ) from error

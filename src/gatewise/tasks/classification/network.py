@@ -69,12 +69,22 @@ class ClassifierNetwork(nn.Module):
         return self.linear(self.dropout(torch.cat([mean, largest], dim=-1)))
 
     def features(self, x: Tensor) -> Tensor:
-        """The LSTM's input `[T, B, 2X]` (with masks `[T, B, 3X]`) of a batch: values, differences, masks.
+        """The LSTM's input `[T, B, 2X]` (with masks `[T, B, 3X]`) of a batch: values, differences, masks."""
+        return with_differences(x, self.difference_scale, self.masked)
 
-        A difference is 0 at the first step and where one of its two values is missing.
-        """
-        values, mask = x[..., : self.channels], x[..., self.channels :]
-        differences = values.diff(dim=0, prepend=values[:1]) / self.difference_scale
-        if self.masked:
-            differences = differences * mask * mask.roll(1, dims=0)
-        return torch.cat([values, differences, mask], dim=-1)
+
+def with_differences(x: Tensor, scale: Tensor, masked: bool) -> Tensor:
+    """Values, their first differences and, if there are any, masks: `[T, B, 2X]` or `[T, B, 3X]`.
+
+    A difference is 0 at the first step and where one of its two values is missing.
+
+    Args:
+        x: `[T, B, X]`, or with masks `[T, B, 2X]`.
+        scale: what differences are divided by `[X]`.
+        masked: whether the last X channels of x are masks (1 known, 0 missing).
+    """
+    values, mask = x[..., : len(scale)], x[..., len(scale) :]
+    differences = values.diff(dim=0, prepend=values[:1]) / scale
+    if masked:
+        differences = differences * mask * mask.roll(1, dims=0)
+    return torch.cat([values, differences, mask], dim=-1)

@@ -1,9 +1,9 @@
 """A classifier in its model folder, and back."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -46,12 +46,7 @@ def save_classifier(
 ) -> Path:
     """Write the model folder of a fitted classifier."""
     committee = model.committee_
-    parameters = model.get_params(deep=False)
-    if isinstance(model.class_weight, Mapping):
-        # Pairs, because the keys of a JSON object are always text.
-        parameters["class_weight"] = [[_plain(label), float(w)] for label, w in model.class_weight.items()]
-    if model.channels is not None:
-        parameters["channels"] = list(model.channels)
+    parameters = kept_parameters(model)
     preparation = committee.members[0].preparation
     scalers = [member.preparation.scaler for member in committee.members]
     config = {
@@ -87,7 +82,7 @@ def load_classifier(kind: "type[Model]", source: str | os.PathLike[str] | ModelF
     if folder.task != TASK:
         raise ModelFolderError(f'{folder.path} holds a model of the task "{folder.task}", expected "{TASK}"')
     config = ClassifierConfig.read(folder)
-    model = kind(**_parameters(kind, config, folder))
+    model = kind(**given_parameters(kind, config.parameters, folder))
     try:
         check_parameters(model, device=False)
     except ConfigurationError as error:
@@ -126,8 +121,29 @@ def _modules(networks: list[ClassifierNetwork]) -> torch.nn.ModuleDict:
     return torch.nn.ModuleDict({"members": torch.nn.ModuleList(networks)})
 
 
-def _parameters(kind: "type[Classifier]", config: ClassifierConfig, folder: ModelFolder) -> dict[str, Any]:
-    parameters = dict(config.parameters)
+class _Weighted(Protocol):
+    """An estimator with class weights and channels."""
+
+    class_weight: Any
+    channels: Any
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+
+
+def kept_parameters(model: _Weighted) -> dict[str, Any]:
+    """An estimator's parameters as the folder's configuration keeps them."""
+    parameters = model.get_params(deep=False)
+    if isinstance(model.class_weight, Mapping):
+        # Pairs, because the keys of a JSON object are always text.
+        parameters["class_weight"] = [[_plain(label), float(w)] for label, w in model.class_weight.items()]
+    if model.channels is not None:
+        parameters["channels"] = list(model.channels)
+    return parameters
+
+
+def given_parameters(kind: Callable[[], _Weighted], kept: Mapping[str, Any], folder: ModelFolder) -> dict[str, Any]:
+    """The way back from what `kept_parameters` gave. Raises `ModelFolderError` for parameters of another kind."""
+    parameters = dict(kept)
     wrong = sorted(parameters.keys() ^ kind().get_params(deep=False).keys())
     if wrong:
         raise ModelFolderError(
