@@ -116,3 +116,12 @@ def test_models_from_before_there_were_bands_load(tmp_path: Path) -> None:
         overwrite=False, extra={},
     )  # fmt: skip
     assert Forecaster.load(old).predict(TABLE) == plain.predict(TABLE)
+
+
+def test_a_training_from_a_calibrated_model_calibrates_anew_or_not_at_all(model: Forecaster, tmp_path: Path) -> None:
+    start = model.save(tmp_path / "model")
+    plain = Forecaster("y", 3, **TINY).fit(TABLE, init_from=start)
+    again = Forecaster("y", 3, conformal=0.8, **TINY).fit(TABLE, init_from=start)
+    assert plain.recipe_.band == ()
+    assert len(again.recipe_.band) == 3
+    assert again.recipe_.spread == plain.recipe_.spread

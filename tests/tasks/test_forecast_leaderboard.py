@@ -1,5 +1,6 @@
 """A forecaster beside simple methods: the same origins, only what was known then, the best first."""
 
+import importlib
 import importlib.util
 import sys
 from typing import Any
@@ -102,4 +103,10 @@ def test_auto_ets_itself_forecasts_the_airline_data_better_than_the_seasonal_nai
     found = model.evaluate(airline(), windows=2, leaderboard=True)["leaderboard"]
     rows = {row["name"]: row for row in found}
     assert rows["AutoETS"]["mape"] < rows["seasonal naive (12)"]["mape"]
-    assert 0.5 < rows["AutoETS"]["coverage"] <= 1
+    own = importlib.import_module("statsforecast.models").AutoETS(season_length=12)
+    history = airline().column("passengers").to_numpy()[:132].astype(float)
+    said = own.forecast(history, 12, level=[80])
+    mean, quantiles = leaderboard._smoothed(own, history, 12, (0.1, 0.5, 0.9))
+    np.testing.assert_array_equal(mean, said["mean"])
+    np.testing.assert_allclose(quantiles, np.stack([said["lo-80"], said["mean"], said["hi-80"]], -1), rtol=1e-12)
+    assert (np.diff(quantiles, axis=1) > 0).all()

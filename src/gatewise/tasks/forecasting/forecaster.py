@@ -251,7 +251,7 @@ class Forecaster(BaseEstimator):
             # Weights mean something only with the features they were trained on.
             recipe, chosen, found = start.recipe, ("The recipe is that of the model that training starts from.",), ()
             check_recipe(recipe, panel, split)
-            scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0), "validated")
+            scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0, band=()), "validated")
         fitted, ended = fitting.finish(scouted)
         with journal.waiting():  # a signal is not to leave a model half of which is new
             self.fitted_ = fitted
