@@ -378,12 +378,15 @@ def _evaluate(
         Path, typer.Argument(metavar="DATA", help="Data with the truth, in the form of the training data.")
     ],
     windows: Annotated[int, typer.Option(metavar="N", help="Forecasts: score the last N horizons of each series.")] = 1,
+    leaderboard: Annotated[
+        bool, typer.Option("--leaderboard", help="Forecasts: beside naive, seasonal naive and AutoETS.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Score a model on data with the truth, beside a baseline."""
     from gatewise.cli.trained import evaluate
 
-    evaluate(model, data, windows, json)
+    evaluate(model, data, windows, leaderboard, json)
 
 
 @app.command("predict", epilog="Example: gatewise predict airline airline.csv --out next-year.csv")

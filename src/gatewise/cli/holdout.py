@@ -1,5 +1,7 @@
 """Keep the last rows of each series out of a training, to be forecast afterwards."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pyarrow as pa
 
@@ -59,3 +61,13 @@ def check_holdout(holdout: int, horizon: int) -> int:
             f"--holdout is {holdout}, expected 0 or a multiple of the horizon ({horizon}), such as {horizon}"
         )
     return holdout // horizon if horizon > 0 else 0
+
+
+def check_leaderboard(holdout: int) -> None:
+    """Refuse a leaderboard that could not be made after the training, before it: `ConfigurationError`."""
+    if not holdout:
+        raise ConfigurationError("--leaderboard scores rows that were held out: say how many with --holdout")
+    if find_spec("statsforecast") is None:
+        raise ConfigurationError(
+            '--leaderboard needs statsforecast, which is not installed: pip install "gatewise[leaderboard]"'
+        )

@@ -74,6 +74,23 @@ def print_metrics(metrics: Mapping[str, Any], title: str) -> None:
     console = Console(file=sys.stdout, highlight=False)
     console.print(Text(title, style="bold"), soft_wrap=True)
     console.print(table)
+    if metrics.get("leaderboard"):
+        console.print(_leaderboard(metrics["leaderboard"]))
+
+
+def _leaderboard(standings: Sequence[Mapping[str, Any]]) -> Any:
+    """Methods in rows, the best first; metrics in columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(dict.fromkeys(n for row in standings for n, value in row.items() if _is_number(value)))
+    table = Table("method")
+    for name in names:
+        table.add_column(Text(name), justify="right")
+    for row in standings:
+        cells = [_number(row[name]) if _is_number(row.get(name)) else "" for name in names]
+        table.add_row(Text(str(row["name"])), *(Text(cell) for cell in cells))
+    return table
 
 
 def _is_number(value: Any) -> bool:

@@ -36,6 +36,10 @@ HOLDOUT = Parameter(
     help="Rows with a known target at the end of each series that are kept out of the training and forecast "
     "afterwards; a multiple of the horizon.",
 )  # fmt: skip
+LEADERBOARD = Parameter(
+    "leaderboard", ("bool",), default=False,
+    help="Score the held-out rows also with naive, seasonal naive and AutoETS; needs --holdout and statsforecast.",
+)  # fmt: skip
 TEST = Parameter(
     "test", ("str",), optional=True, help="A second file in the form of DATA, to evaluate on after the training."
 )
@@ -48,7 +52,7 @@ def forecast_parameters() -> tuple[Parameter, ...]:
     found = [p for p in read_parameters("tasks/forecasting/forecaster.py", "Forecaster") if p.name != "progress"]
     # In Python both have a default, as scikit-learn asks; a command has to say what it forecasts, and how far.
     found = [replace(p, default=REQUIRED) if p.name in ("target", "horizon") else p for p in found]
-    return (*found, HOLDOUT, *OF_TRAINING)
+    return (*found, HOLDOUT, LEADERBOARD, *OF_TRAINING)
 
 
 def classify_parameters() -> tuple[Parameter, ...]:
@@ -165,15 +169,18 @@ def carry_out(run: TrainingRun, to: Destination) -> int:
 
 
 def _forecast(run: TrainingRun, to: Destination) -> int:
-    from gatewise.cli.holdout import check_holdout, without_last
+    from gatewise.cli.holdout import check_holdout, check_leaderboard, without_last
     from gatewise.data import Roles, read_table
     from gatewise.reports.forecast import forecast_report
     from gatewise.tasks.forecasting import Forecaster
 
     order, settings = run.order, run.order.settings
-    own = _without(settings, HOLDOUT, *OF_TRAINING)
+    own = _without(settings, HOLDOUT, LEADERBOARD, *OF_TRAINING)
     holdout: int = settings["holdout"]
     windows = check_holdout(holdout, own["horizon"])
+    ranked: bool = settings["leaderboard"]
+    if ranked:
+        check_leaderboard(holdout)
     table = read_table(order.path(order.data), () if own["id"] is None else (own["id"],))
     forecaster = Forecaster(**own, progress=_progress(to) and _leads())
     training = table
@@ -189,8 +196,8 @@ def _forecast(run: TrainingRun, to: Destination) -> int:
         return DONE
     if not _trained(forecaster):
         return _nothing_trained()
-    held_out = forecaster.evaluate(table, windows=windows) if holdout else None
-    report = forecast_report(forecaster, table, windows=max(windows, 1))
+    held_out = forecaster.evaluate(table, windows=windows, leaderboard=ranked) if holdout else None
+    report = forecast_report(forecaster, table, windows=max(windows, 1), scores=held_out)
     named = f"the last {holdout} rows of each series, held out"
     code = Outcome(run, to, seconds).finish(forecaster, report, held_out, named)
     run.done()

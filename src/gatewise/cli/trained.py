@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gatewise.tasks import Classifier, Forecaster
 
 
-def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
-    """Score a model on data with the truth, beside its baseline."""
+def evaluate(model: Path, data: Path, windows: int, leaderboard: bool, as_json: bool) -> None:
+    """Score a model on data with the truth, beside its baseline, or with a leaderboard of simple methods."""
     from gatewise.cli.steps import evaluate_labeller
     from gatewise.cli.transcripts import evaluate_transcriber
     from gatewise.tasks import Forecaster, Generator, Labeller, Transcriber, load
@@ -32,12 +32,16 @@ def evaluate(model: Path, data: Path, windows: int, as_json: bool) -> None:
             backtest = estimator.backtest(_table(estimator, data), windows=windows)
             seen = int(estimator.seen(backtest.times).sum())
             task, metrics = "forecast", {**backtest.metrics(), "seen_in_training": seen}
+            if leaderboard:
+                metrics["leaderboard"] = estimator.leaderboard(backtest)
             if seen and not as_json:
                 print_note(
                     f"note: the model was trained until {estimator.trained_until_}: {seen} of {backtest.times.size} "
                     "forecasts are of rows it has seen, so these scores flatter it; train with --holdout, or "
                     "give new rows"
                 )
+        elif leaderboard:
+            raise ConfigurationError("--leaderboard is for forecasts, and this model makes none; leave it out")
         elif windows != 1:
             does = {Transcriber: "reads", Generator: "writes", Labeller: "labels"}.get(type(estimator), "classifies")
             raise ConfigurationError(f"--windows is for forecasts; this model {does} whole sequences")

@@ -12,7 +12,7 @@ from gatewise.checksum import file_sha256, names_sha256
 from gatewise.cli.configuration import resolve
 from gatewise.cli.output import print_facts, print_json, print_note
 from gatewise.cli.parameter import NONE, Parameter
-from gatewise.cli.train import HOLDOUT, OF_TRAINING, TEST, train_parameters
+from gatewise.cli.train import HOLDOUT, LEADERBOARD, OF_TRAINING, TEST, train_parameters
 from gatewise.errors import ConfigurationError, DataError, nearest
 from gatewise.sealed import seal, unseal
 from gatewise.search import SEARCHES, Choice, Range, Search
@@ -54,7 +54,7 @@ class Wanted:
 
 def tune_parameters() -> dict[str, tuple[Parameter, ...]]:
     """What can be set of each task's estimator, by the task's name."""
-    others = {parameter.name for parameter in (HOLDOUT, TEST, *OF_TRAINING)}
+    others = {parameter.name for parameter in (HOLDOUT, LEADERBOARD, TEST, *OF_TRAINING)}
     return {task: tuple(p for p in found if p.name not in others) for task, found in train_parameters().items()}
 
 

@@ -1,5 +1,6 @@
 """The report of a forecaster, from what it offers in public."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ SERIES_SHOWN = 6
 FEWEST_SHOWN = 60  # rows of history in a plot, where the horizon asks for no more
 
 
-def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int = 1) -> Report:
+def forecast_report(
+    forecaster: Forecaster, table: Any = None, *, windows: int = 1, scores: Mapping[str, Any] | None = None
+) -> Report:
     """How a fitted forecaster was trained, and with data what it forecasts.
 
     Args:
@@ -25,11 +28,12 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
             horizons lie after the training rows they are forecast and scored; otherwise, as these rows were learned
             from, the scores are those of validation and the plots show what is to come.
         windows: how many horizons at the end of each series to score, where they lie after the training rows.
+        scores: those of these rows, where they were measured before, a leaderboard among them; None measures them.
 
     Raises:
         DataError: the table does not fit the model.
     """
-    scores: Any = forecaster.validation_
+    shown: Mapping[str, Any] = forecaster.validation_
     where = "the validation part of the training rows, which the measured networks had not seen"
     panels: tuple[ForecastPanel, ...] = ()
     cell = None
@@ -40,7 +44,7 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
         )  # fmt: skip
         if _is_new(forecaster, panel, windows):
             backtest = forecaster.backtest(table, windows=windows)
-            scores = backtest.metrics()
+            shown = backtest.metrics() if scores is None else scores
             where = f"the last {windows * forecaster.horizon} rows of each series, which lie after the training rows"
             panels = _backtest_panels(forecaster, backtest)
         elif _can_predict(forecaster, panel):
@@ -50,9 +54,9 @@ def forecast_report(forecaster: Forecaster, table: Any = None, *, windows: int =
     return Report(
         title=f"Forecasts of {forecaster.target}",
         task="forecast",
-        metrics=metrics_table(scores, forecaster.baseline_name_.partition(" (")[0]),
+        metrics=metrics_table(shown, forecaster.baseline_name_.partition(" (")[0]),
         subtitle=f"{forecaster.horizon} steps (each a {step}) ahead. "
-        + (f"Scores are of {where}." if scores else "The series are too short for scores."),
+        + (f"Scores are of {where}." if shown else "The series are too short for scores."),
         facts=_facts(forecaster),
         notes=tuple(forecaster.notes_),
         history=loss_curves(forecaster.history_),

@@ -37,7 +37,8 @@ _COLUMNS: Mapping[str, Metric] = {
 
 
 def metrics_table(scores: Mapping[str, Any], baseline_name: str) -> MetricsTable | None:
-    """The metrics that `scores` holds, beside those under its key "baseline"; None when it holds none.
+    """The metrics that `scores` holds beside those under its key "baseline", or those of its "leaderboard"; None where
+    it holds none.
 
     >>> table = metrics_table({"mae": 2.0, "baseline": {"mae": 3.0}}, "persistence")
     >>> table.rows, table.values
@@ -49,5 +50,7 @@ def metrics_table(scores: Mapping[str, Any], baseline_name: str) -> MetricsTable
     methods = {"gatewise": scores}
     if scores.get("baseline"):
         methods[baseline_name] = scores["baseline"]
+    if scores.get("leaderboard"):
+        methods = {row["name"]: row for row in scores["leaderboard"]}
     values = tuple(tuple(found.get(name) for name in names) for found in methods.values())
     return MetricsTable(tuple(methods), tuple(_COLUMNS[name] for name in names), values)

@@ -36,6 +36,7 @@ class RecipeConfig(BaseModel):
     spread: Scale
     epochs: Count
     damping: Annotated[float, Field(ge=0, le=1)]
+    band: tuple[float, ...] = ()  # older models have none
 
     @model_validator(mode="after")
     def _periods_agree(self) -> Self:

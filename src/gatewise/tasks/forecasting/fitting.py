@@ -12,54 +12,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatewise.data.blocks import Spread, blocks
 from gatewise.data.panel import Panel
 from gatewise.errors import ConfigurationError
 from gatewise.tasks.forecasting import contribution
+from gatewise.tasks.forecasting.bands import outer_spread, widening
+from gatewise.tasks.forecasting.baseline import filled, rows_after
 from gatewise.tasks.forecasting.features import Features
-from gatewise.tasks.forecasting.levels import fill
+from gatewise.tasks.forecasting.fitted import Fitted
 from gatewise.tasks.forecasting.linear import Linear, Moments
 from gatewise.tasks.forecasting.network import ForecastNetwork
-from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, corrections, lead_error
+from gatewise.tasks.forecasting.objective import STRETCH, ForecastObjective, Scales, lead_error
 from gatewise.tasks.forecasting.recipe import Recipe
 from gatewise.tasks.forecasting.scores import Scores, naive
 from gatewise.tasks.forecasting.selection import Split
-from gatewise.tasks.forecasting.statistics import Statistics
 from gatewise.training import Journal, TrainingOptions, train
 
 MOST_BLOCKS = 10  # of the validation part, over which the correction has to help
 CONTEXT = 2 * STRETCH  # rows an LSTM reads before the first forecast that is validated
 SCOUTS = 3  # networks trained on the training part alone, to learn for how long and how far to trust them
 SHORTEST = 1e-6  # minutes; what a run gets that starts when time is up: its first step
-NARROWEST, WIDEST = 0.5, 4.0  # by which validation may scale the quantiles' distance from the median
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What forecasts are made with: one linear part, the size of its residuals, and the networks that correct it."""
-
-    recipe: Recipe
-    statistics: Statistics
-    linear: Linear
-    scales: Scales
-    members: tuple[ForecastNetwork, ...]
-
-    def weights(self) -> dict[str, Tensor]:
-        """The weights of all networks, by name."""
-        return {f"members.{k}.{name}": t for k, m in enumerate(self.members) for name, t in m.state_dict().items()}
-
-    @torch.no_grad()
-    def forecast(self, features: Features, origins: Tensor, context: int | None = None) -> tuple[Tensor, Tensor]:
-        """Standardised means `[O, L]` and quantiles `[O, L, Q]`, in double precision, from sorted origins `[O]`."""
-        own = [corrections(member, features, origins, context) for member in self.members]
-        correction = torch.stack(own).mean(0).cpu()
-        correction = contribution.by_lead(self.recipe.weights, features.horizon)[:, None] * correction
-        linear = torch.cat([self.linear(features.head(rows), features.lead(rows)) for rows in origins.split(4_096)])
-        mean = features.reference(origins) + linear + self.scales.change * correction[..., 0]
-        spread = self.scales.change[:, None] * (self.scales.quantiles + correction[..., 1:])
-        # Independently learned quantiles may cross; sorting them never makes them worse (Chernozhukov et al. 2010).
-        quantiles = (mean[..., None] + self.recipe.spread * spread).sort(-1).values
-        return mean.double(), quantiles.double()
 
 
 @dataclass(frozen=True)
@@ -92,6 +63,7 @@ class Fitting:
         naive_season: of the naive forecast scores are held against; its error on training rows is `naive_error`.
         naive_error: see `naive_season`.
         journal: of the fit; its interrupt ends every run.
+        coverage: that the outermost quantiles are calibrated to for each lead; None for one factor alone.
         max_minutes: from now on, for all runs together; None for no limit. Scouts leave half of the time.
         progress: show bars.
         start: networks to start from, by turns.
@@ -110,6 +82,7 @@ class Fitting:
     naive_season: int
     naive_error: float
     journal: Journal
+    coverage: float | None = None
     max_minutes: float | None = None
     progress: bool = False
     start: Sequence[ForecastNetwork] = ()
@@ -202,9 +175,18 @@ class Fitting:
         found = contribution.Contribution.of(miss, mean, known, self._blocks())
         fitted = replace(fitted, recipe=replace(fitted.recipe, epochs=found.epochs, weights=found.weights))
         standard, quantiles = fitted.forecast(features, origins, CONTEXT)
-        spread = _spread(features.reference(origins) + truth, quantiles, known, self.levels)
+        truth = features.reference(origins) + truth
+        spread = outer_spread(truth, quantiles, known, self.levels)
         fitted = replace(fitted, recipe=replace(fitted.recipe, spread=spread))
         note = f"{found.note} Quantiles are {spread:.2f} times as wide as trained."
+        if self.coverage is not None:
+            standard, quantiles = fitted.forecast(features, origins, CONTEXT)
+            band = widening(truth, quantiles, known, self.coverage)
+            fitted = replace(fitted, recipe=replace(fitted.recipe, band=band))
+            note += (
+                f" The {self.coverage:.0%} band is calibrated on {len(origins)} validated origins: its edges move by "
+                f"{min(band):+.3f} to {max(band):+.3f} standard deviations."
+            )
         # A schedule that time had shortened is repeated as it was, over the epochs that it came to.
         cut = any(run["stopped"] == "max_minutes" for run in self.history[-len(fitted.members) :])
         span = len(mean) if cut else self.options.max_epochs
@@ -332,61 +314,9 @@ def recorded_recipe(
     return Recipe.from_dict(found["recipe"]), tuple(found["notes"])
 
 
-def choose_baseline(panel: Panel, split: Split, horizon: int, periods: Sequence[int]) -> tuple[int, float]:
-    """The naive forecast that does best on validation, and its mean absolute error on training rows."""
-    values, errors = filled(panel), {}
-    origins, _ = split.validation(panel)
-    at = origins.numpy() if len(origins) else panel.offsets[:-1] + split.known - 1 - horizon
-    starts = panel.offsets[np.searchsorted(panel.offsets, at, side="right") - 1]
-    truth = panel.target[rows_after(at, horizon, panel)]
-    for m in (0, *periods):
-        step = max(m, 1)
-        apart = Spread()
-        for a, n in zip(panel.offsets[:-1].tolist(), split.known.tolist(), strict=True):
-            for part in blocks(a + step, a + n):
-                apart.add(np.abs(values[part] - values[part.start - step : part.stop - step]))
-        if apart.count:
-            miss = np.abs(naive(values, at, starts, horizon, m) - truth)
-            error = float(np.nanmean(miss)) if not np.isnan(miss).all() else float(m)
-            errors[m] = (error, float(apart.mean))
-    season = min(errors, key=lambda m: errors[m][0])
-    return season, errors[season][1]
-
-
-def filled(panel: Panel) -> np.ndarray:
-    """The target with missing values carried forward within each series `[N]`; 0 before the first known one.
-
-    The panel's own array where nothing is missing, so not to be written to.
-    """
-    known = ~np.isnan(panel.target)
-    if known.all():
-        return panel.target
-    return np.concatenate([fill(panel.target[rows], known[rows], 0.0) for rows in map(panel.series, range(len(panel)))])
-
-
-def rows_after(origins: np.ndarray, horizon: int, panel: Panel) -> np.ndarray:
-    """The rows `[O, L]` after each origin `[O]`, cut at the end of the table."""
-    return np.minimum(origins[:, None] + np.arange(1, horizon + 1), len(panel.times) - 1)
-
-
 def _scales(moments: Moments, linear: Linear, levels: Sequence[float]) -> Scales:
     """The size of changes, and the linear part's residuals as if they were normal: where the quantiles start."""
     change = (moments.yy / moments.count.clamp(min=1)).sqrt().clamp(min=1e-6).float()
     residual = moments.error(linear.weight.double(), linear.bias.double()).sqrt().float()
     normal = torch.special.ndtri(torch.tensor(levels, dtype=torch.float64)).float()
     return Scales(change, (residual / change)[:, None] * normal)
-
-
-def _spread(truth: Tensor, quantiles: Tensor, known: Tensor, levels: Sequence[float]) -> float:
-    """The factor on the quantiles' distance from their middle at which the outermost pair covers as much of the
-    validation part as it claims: split conformal prediction (Vovk et al. 2005) with one factor for all.
-
-    Networks that fit their training rows well believe themselves too sure; only rows they have not seen can tell.
-    """
-    if len(levels) < 2:
-        return 1.0
-    low, high = quantiles[..., 0], quantiles[..., -1]
-    middle, half = (low + high) / 2, ((high - low) / 2).clamp(min=1e-9)
-    ratio = ((truth - middle).abs() / half)[known]
-    some = ratio[:: max(1, len(ratio) // 1_000_000)]  # torch.quantile takes at most 16 million
-    return float(torch.quantile(some, levels[-1] - levels[0]).clamp(NARROWEST, WIDEST))

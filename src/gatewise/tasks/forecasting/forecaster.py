@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
@@ -20,10 +19,14 @@ from gatewise.errors import TrainingError
 from gatewise.tasks.device import cpu_threads
 from gatewise.tasks.folder import ModelFolder, read_folder
 from gatewise.tasks.forecasting import parameters, storage
-from gatewise.tasks.forecasting.backtest import Backtest, backtest_origins, forecast_turns, window_parts
-from gatewise.tasks.forecasting.features import Features
-from gatewise.tasks.forecasting.fitting import Fitted, Fitting, choose_baseline, filled, recorded_recipe, rows_after
+from gatewise.tasks.forecasting.backtest import Backtest, backtest_origins, window_parts
+from gatewise.tasks.forecasting.bands import check_enough
+from gatewise.tasks.forecasting.baseline import choose_baseline, filled, rows_after
+from gatewise.tasks.forecasting.fitted import Fitted
+from gatewise.tasks.forecasting.fitting import Fitting, recorded_recipe
+from gatewise.tasks.forecasting.forecasts import forecast_from, forecast_table, observe
 from gatewise.tasks.forecasting.history import check_future, check_history, check_training
+from gatewise.tasks.forecasting.leaderboard import leaderboard as standings
 from gatewise.tasks.forecasting.scores import baseline_name, naive
 from gatewise.tasks.forecasting.selection import Split, check_recipe, choose_recipe
 from gatewise.tasks.journal import fit_journal
@@ -54,6 +57,9 @@ class Forecaster(BaseEstimator):
         duplicates: several rows for one time stamp: "error", "first", "last" or "mean".
         periods: candidate seasonal periods in steps; None takes those natural for the frequency (an hour: 24, 168).
         quantiles: levels between 0 and 1, increasing.
+        conformal: the coverage of the band between the outermost quantiles, to which it is calibrated for each lead on
+            the validation part (conformalised quantile regression: Romano et al. 2019); they have to enclose as much:
+            0.8 with quantiles 0.1 and 0.9. None: all leads share one factor instead.
         hidden_size: H of each network.
         num_layers: LSTM layers of each network.
         dropout: probability, in training.
@@ -105,6 +111,7 @@ class Forecaster(BaseEstimator):
         duplicates: Duplicates = "error",
         periods: Sequence[int] | None = None,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        conformal: float | None = None,
         hidden_size: int = 64,
         num_layers: int = 1,
         dropout: float = 0.4,
@@ -135,6 +142,7 @@ class Forecaster(BaseEstimator):
         self.duplicates: Duplicates = duplicates
         self.periods = periods
         self.quantiles = quantiles
+        self.conformal = conformal
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.dropout = dropout
@@ -214,6 +222,8 @@ class Forecaster(BaseEstimator):
 
     def _fit(self, panel: Panel, journal: Journal, start: Fitted | None) -> None:
         split = Split.of(panel, self.horizon, self.validation)
+        if self.conformal is not None:
+            check_enough(len(split.validation(panel)[0]), self.conformal)
         periods = panel.frequency.seasonal_periods() if self.periods is None else tuple(self.periods)
         season, naive_error = choose_baseline(panel, split, self.horizon, periods)
         fitting = Fitting(
@@ -221,6 +231,7 @@ class Forecaster(BaseEstimator):
             split=split,
             horizon=self.horizon,
             levels=tuple(float(q) for q in self.quantiles),
+            coverage=self.conformal,
             sizes={"hidden_size": self.hidden_size, "num_layers": self.num_layers, "dropout": self.dropout},
             options=parameters.training_options(self),
             members=self.members,
@@ -240,7 +251,7 @@ class Forecaster(BaseEstimator):
             # Weights mean something only with the features they were trained on.
             recipe, chosen, found = start.recipe, ("The recipe is that of the model that training starts from.",), ()
             check_recipe(recipe, panel, split)
-            scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0), "validated")
+            scouted = fitting.scout(replace(recipe, weights=(1.0, 1.0), spread=1.0, epochs=0, band=()), "validated")
         fitted, ended = fitting.finish(scouted)
         with journal.waiting():  # a signal is not to leave a model half of which is new
             self.fitted_ = fitted
@@ -281,17 +292,8 @@ class Forecaster(BaseEstimator):
         check_future(panel, [n for n in self.roles_.future if n in self.recipe_.covariates], self.horizon)
         origins = panel.offsets[:-1] + panel.observed_lengths - 1
         forecast, quantiles = self._forecast(panel, origins)
-        times = np.stack([panel.future_times(i, self.horizon) for i in range(len(panel))])
-        columns: dict[str, Any] = {}
-        if self.id:
-            kind: Any = source.schema.field(self.id).type
-            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-            columns[self.id] = pa.array(np.repeat(np.array(panel.ids, object), self.horizon)).cast(kind)
-        columns[self.roles_.time or "step"] = pa.array(times.ravel())
-        columns["forecast"] = forecast.ravel()
-        for k, level in enumerate(self.quantiles):
-            columns[f"q{level:g}"] = quantiles[..., k].ravel()
-        return table_like(pa.table(columns), table)
+        kind = source.schema.field(self.id).type if self.id else None
+        return table_like(forecast_table(panel, kind, forecast, quantiles, self.quantiles), table)
 
     def backtest(
         self, table: Any, windows: int | None = 1, stride: int | None = None, *, refit: bool = False
@@ -327,9 +329,20 @@ class Forecaster(BaseEstimator):
             naive_error=self.naive_error_,
         )
 
-    def evaluate(self, table: Any, windows: int | None = 1, stride: int | None = None) -> dict[str, Any]:
-        """The scores of a backtest by name, with those of the naive forecast under "baseline"."""
-        return self.backtest(table, windows, stride).metrics()
+    def evaluate(
+        self, table: Any, windows: int | None = 1, stride: int | None = None, *, leaderboard: bool = False
+    ) -> dict[str, Any]:
+        """The scores of a backtest by name, with those of the naive forecast under "baseline".
+
+        With `leaderboard` also "leaderboard", see the method of that name. Raises as `backtest` and that.
+        """
+        backtest = self.backtest(table, windows, stride)
+        return {**backtest.metrics(), **({"leaderboard": self.leaderboard(backtest)} if leaderboard else {})}
+
+    def leaderboard(self, backtest: Backtest) -> list[dict[str, Any]]:
+        """The scores of a backtest beside those of simple methods, see `gatewise.tasks.forecasting.leaderboard`."""
+        self._check_fitted()
+        return standings(backtest, self.recipe_.periods)
 
     def seen(self, times: np.ndarray) -> np.ndarray:
         """Which of the times (of any shape) do not lie after the last training row: scores there are flattering."""
@@ -354,19 +367,8 @@ class Forecaster(BaseEstimator):
         Returns:
             `times` `[T]`, `target` `[T]` in its units, and `i`, `f`, `o`, `c`, each `[T, H]`.
         """
-        panel = self._panel(table).select([0])
-        fitted = self.fitted_
-        features = Features(panel, fitted.recipe, self.horizon, fitted.statistics)
-        length = int(panel.observed_lengths[0])
-        rows = torch.arange(max(0, length - 4 * steps), length)
-        network = fitted.members[0]
-        inputs = network.with_embeddings(features.rows(rows[:, None]), features.codes(rows[:, None]))
-        gates = network.lstm.observe(inputs.to(self.device))
-        last = slice(max(0, len(rows) - steps), None)
-        found: dict[str, Any] = {name: gates[name][last, 0].cpu().numpy() for name in ("i", "f", "o", "c")}
-        found["times"] = panel.times[rows.numpy()][last]
-        found["target"] = panel.target[rows.numpy()][last]
-        return found
+        panel = self._panel(table)
+        return observe(self.fitted_, panel, self.horizon, steps, self.device)
 
     @property
     def baseline_name_(self) -> str:
@@ -379,22 +381,8 @@ class Forecaster(BaseEstimator):
 
     def _forecast(self, panel: Panel, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means `[O, L]` and quantiles `[O, L, Q]` from origin rows `[O]`, sorted, in the target's units."""
-        fitted = self.fitted_
-        series = np.searchsorted(panel.offsets, origins, side="right") - 1
-        forecast = np.empty((len(origins), self.horizon))
-        quantiles = np.empty((*forecast.shape, len(self.quantiles)))
-        turns = forecast_turns(series, np.array([name not in fitted.statistics.level for name in panel.ids]))
         with cpu_threads(self.threads):
-            for turn in range(turns.max() + 1):
-                here = np.flatnonzero(turns == turn)
-                ends = np.zeros(len(panel), np.int64)
-                own, first = np.unique(series[here], return_index=True)
-                ends[own] = origins[here[first]] + 1 - panel.offsets[own]
-                features = Features(panel, fitted.recipe, self.horizon, fitted.statistics, fit_ends=ends)
-                mean, around = fitted.forecast(features, torch.from_numpy(origins[here]))
-                forecast[here] = features.in_units(mean.numpy(), series[here])
-                quantiles[here] = features.in_units(around.numpy(), series[here])
-        return forecast, quantiles
+            return forecast_from(self.fitted_, panel, origins, self.horizon)
 
     def _refitted(self, panel: Panel, origins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `_forecast`, the k-th last window of all series with a model trained on what came before it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COUNTS = {"horizon": 1, "hidden_size": 1, "num_layers": 1, "members": 1, "max_epochs": 1, "patience": 1}
 STRUCTURE = (
     "target", "horizon", "time", "id", "past", "future", "static", "quantiles", "hidden_size", "num_layers", "members",
+    "conformal",
 )  # fmt: skip
 WARM_UP = 0.1  # the part of all steps over which the learning rate rises
 
@@ -30,6 +31,7 @@ def check_parameters(model: "Forecaster", *, device: bool = True) -> None:
     if not is_number(model.dropout) or not 0 <= model.dropout < 1:
         raise ConfigurationError(f"dropout is {model.dropout!r}, expected a probability from 0 to below 1")
     _check_quantiles(model)
+    _check_conformal(model)
     if model.validation is not None and (not is_number(model.validation) or not 0 < model.validation < 1):
         raise ConfigurationError(f"validation is {model.validation!r}, expected a share between 0 and 1 or None")
     periods = () if model.periods is None else model.periods
@@ -92,3 +94,17 @@ def _check_quantiles(model: "Forecaster") -> None:
         raise ConfigurationError(f"quantiles are {levels}, expected increasing levels between 0 and 1")
     if len({f"{q:g}" for q in levels}) < len(levels):
         raise ConfigurationError(f"quantiles are {levels}, expected levels that differ in their first six digits")
+
+
+def _check_conformal(model: "Forecaster") -> None:
+    if model.conformal is None:
+        return
+    if not is_number(model.conformal) or not 0 < model.conformal < 1:
+        raise ConfigurationError(f"conformal is {model.conformal!r}, expected a coverage between 0 and 1 or None")
+    levels = list(model.quantiles)
+    if len(levels) < 2 or abs(levels[-1] - levels[0] - model.conformal) > 1e-9:
+        low = (1 - model.conformal) / 2
+        raise ConfigurationError(
+            f"conformal is {model.conformal:g}, which the outermost quantiles have to enclose; the quantiles are "
+            f"{levels}, expected for instance {[round(q, 6) for q in (low, 0.5, 1 - low)]}"
+        )

@@ -29,6 +29,8 @@ class Recipe:
             lead, those between in proportion.
         spread: the factor on the quantiles' distance from the middle that makes them cover what they claim.
         epochs: for how many epochs the final members train.
+        band: how far conformal calibration moves the outermost quantiles outwards, for each lead, in standard
+            deviations of the (logarithm of the) target; empty without calibration.
     """
 
     log: bool
@@ -42,6 +44,7 @@ class Recipe:
     spread: float = 1.0
     epochs: int = 0
     damping: float = 0.0
+    band: tuple[float, ...] = ()
 
     @property
     def season(self) -> int:

@@ -18,7 +18,7 @@ from gatewise.tasks.folder import (
     write_folder,
 )
 from gatewise.tasks.forecasting.config import ForecasterConfig
-from gatewise.tasks.forecasting.fitting import Fitted
+from gatewise.tasks.forecasting.fitted import Fitted
 from gatewise.tasks.forecasting.linear import Linear
 from gatewise.tasks.forecasting.network import ForecastNetwork
 from gatewise.tasks.forecasting.objective import Scales
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="Forecaster")
 TASK = "forecast"
+ADDED: dict[str, Any] = {"conformal": None}  # what older models were fitted without
 
 
 def write(
@@ -74,13 +75,14 @@ def read(model: Model, folder: ModelFolder) -> Model:
         raise ModelFolderError(f'{folder.path} holds a model of the task "{folder.task}", not of "{TASK}"')
     config = ForecasterConfig.read(folder)
     known = set(model.get_params())
-    if set(config.parameters) != known:
-        wrong = ", ".join(sorted(set(config.parameters) ^ known))
+    parameters = {**ADDED, **config.parameters}
+    if set(parameters) != known:
+        wrong = ", ".join(sorted(set(parameters) ^ known))
         raise ModelFolderError(
             f"{folder.path / CONFIG} does not fit this version: the parameters {wrong} are unknown or missing. "
             "Copy the folder again, or train again."
         )
-    model.set_params(**config.parameters)
+    model.set_params(**parameters)
     try:
         check_parameters(model, device=False)
         model.roles_ = replace(read_roles(model), time=config.time)
@@ -120,6 +122,7 @@ def _fitted(model: "Forecaster", config: ForecasterConfig, folder: ModelFolder) 
             "networks": (config.networks, weight_numbers(folder, "members.")),
             "num_layers": (model.num_layers, weight_numbers(folder, "members.0.lstm.weight_ih_l")),
             "horizon": (horizon, weight_shape(folder, "linear.bias")[0]),
+            "edges of the band": (len(recipe.band) or horizon, horizon),
             "hidden_size": (hidden, weight_shape(folder, "members.0.lstm.weight_hh_l0")[-1]),
         },
     )
