@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 TASK = "classify"
 
+ADDED: Mapping[str, Any] = {"batch_frames": None}  # parameters that folders of before do not have
+
 
 def save_classifier(
     model: "Classifier",
@@ -143,7 +145,7 @@ def kept_parameters(model: _Weighted) -> dict[str, Any]:
 
 def given_parameters(kind: Callable[[], _Weighted], kept: Mapping[str, Any], folder: ModelFolder) -> dict[str, Any]:
     """The way back from what `kept_parameters` gave. Raises `ModelFolderError` for parameters of another kind."""
-    parameters = dict(kept)
+    parameters = {**ADDED, **kept}
     wrong = sorted(parameters.keys() ^ kind().get_params(deep=False).keys())
     if wrong:
         raise ModelFolderError(

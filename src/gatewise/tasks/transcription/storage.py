@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 TASK = "transcribe"
 
+ADDED: Mapping[str, Any] = {"batch_frames": None}  # parameters that folders of before do not have
+
 
 def save_transcriber(
     model: "Transcriber",
@@ -80,13 +82,14 @@ def load_transcriber(kind: "type[Model]", source: str | os.PathLike[str] | Model
         raise ModelFolderError(f'{folder.path} holds a model of the task "{folder.task}", expected "{TASK}"')
     config = TranscriberConfig.read(folder)
     where = folder.path / "config.json"
-    wrong = sorted(config.parameters.keys() ^ kind().get_params(deep=False).keys())
+    parameters = {**ADDED, **config.parameters}
+    wrong = sorted(parameters.keys() ^ kind().get_params(deep=False).keys())
     if wrong:
         raise ModelFolderError(
             f"{where} does not fit this version: the parameters {', '.join(wrong)} are unknown or missing. Copy the "
             "folder again, or train again."
         )
-    model = kind(**config.parameters)
+    model = kind(**parameters)
     try:
         check_parameters(model, device=False)
         found = backbone(config.backbone, model.hidden_size, model.num_layers)
