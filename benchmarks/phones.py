@@ -331,6 +331,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", default=["deep", "one-layer", "elman", "hmm"])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--held-out", choices=flite.VOICES, default="rms")
     parser.add_argument("--voices", nargs="+", choices=flite.VOICES, help="of training; by default all others")
@@ -355,7 +356,7 @@ def main() -> None:
     settings = {name: value for name, value in vars(options).items() if name not in ("out", "voices", "rows")}
     emit({**machine(1), **settings, "voices": voices}, options.out)
     for row in options.rows:
-        for seed in range(options.seeds):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             if row == "hmm":
                 from benchmarks.phone_hmm import measure as measure_hmm
 

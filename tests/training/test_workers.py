@@ -259,6 +259,20 @@ def test_a_leader_that_cannot_begin_says_so_to_all(tmp_path: Path) -> None:
     assert str(first) in str(second)
 
 
+@pytest.mark.parametrize("difference", ["weights", "options"])
+def test_workers_that_do_not_begin_alike_are_refused(difference: str) -> None:
+    def work(rank: int) -> Any:
+        rows = Noisy()
+        if rank == 2 and difference == "weights":
+            with torch.no_grad():
+                next(rows.module.parameters())[0] += 1e-12
+        return trained(rows, TrainingOptions(max_epochs=3 + (difference == "options" and rank == 2)))
+
+    for error in together(work, 3):
+        assert isinstance(error, ConfigurationError)
+        assert "worker 3 of 3 does not begin as the first one" in str(error)
+
+
 def test_what_cannot_be_divided_is_refused() -> None:
     class Whole:
         def __init__(self) -> None:

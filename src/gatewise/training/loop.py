@@ -97,6 +97,9 @@ def train(
         run = _Run(name, objective, options, journal, devices)
         if known is not None:
             run.restore(known)
+        if team is not None:
+            about = f"{name}, {options}, {objective.batches_per_epoch} batches"
+            team.check_alike(about, module.state_dict().values())
         run.bar = stack.enter_context(
             ProgressBar(
                 enabled=progress and (team is None or team.leads),

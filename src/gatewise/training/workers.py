@@ -10,6 +10,7 @@ torch.nn.parallel.DistributedDataParallel averages gradients evenly and inside t
 unequal weight, and in the way of gradients that are accumulated, scaled, or taken of noisy weights.
 """
 
+import hashlib
 import json
 import os
 import struct
@@ -99,6 +100,23 @@ class Team:
             # The optimiser decays the weights of a gradient of 0, and leaves those without one alone.
             for p, gradient, some in zip(own, sums, there.tolist(), strict=True):
                 p.grad = gradient.view_as(p) if some else None
+
+    def check_alike(self, about: str, tensors: Iterable[Tensor]) -> None:
+        """See that all workers begin with the same bits.
+
+        Raises:
+            ConfigurationError: one of them does not, on every worker.
+        """
+        digest = hashlib.sha256(about.encode())
+        for tensor in tensors:
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        found = self.gather({"digest": torch.frombuffer(bytearray(digest.digest()), dtype=torch.uint8)})
+        other = [rank for rank, own in enumerate(found) if not torch.equal(own["digest"], found[0]["digest"])]
+        if other:
+            raise ConfigurationError(
+                f"worker {other[0] + 1} of {self.size} does not begin as the first one: its data, options or versions "
+                "are others. All workers need the same files"
+            )
 
     def tell(self, kind: int, content: bytes = b"") -> None:
         """As the leader: say something to all others."""
