@@ -11,9 +11,9 @@ from gatewise.cli.parameter import REQUIRED, Parameter
 PANELS: Mapping[str, str] = {
     **dict.fromkeys(("target", "horizon", "time", "id", "past", "future", "static", "label", "channels"), "Columns"),
     **dict.fromkeys(("inputs", "height", "text", "unit", "pieces", "alphabet", "events", "piece"), "Data"),
-    **dict.fromkeys(("gaps", "duplicates", "holdout", "leaderboard", "test", "validation", "groups"), "Data"),
+    **dict.fromkeys(("gaps", "duplicates", "holdout", "test", "validation", "groups"), "Data"),
     **dict.fromkeys(("max_epochs", "max_minutes", "seed", "threads", "device", "init_from"), "Run"),
-    **dict.fromkeys(("checkpoint_every", "keep"), "Run"),
+    **dict.fromkeys(("checkpoint_every", "keep", "leaderboard"), "Run"),
 }
 DEFAULT_PANEL = "Model and training"
 ORDER = ("Columns", "Data", DEFAULT_PANEL, "Run")
