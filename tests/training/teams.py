@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from gatewise.training.workers import joined
 
 
@@ -24,6 +26,7 @@ def together(work: Callable[[int], Any], size: int = 2, seconds: float = 60) -> 
 
     def run(rank: int) -> None:
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        torch.set_num_threads(1)  # threads of several processes would wait for one another's turns on few cores
         try:
             with joined():
                 found: Any = work(rank)
