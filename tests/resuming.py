@@ -180,6 +180,8 @@ TASKS: dict[str, Callable[..., Task]] = {
     "transcribe": transcribe,
     "generate": generate,
 }
+# Those that several workers can train; the streams of a generator cannot be divided yet.
+DIVISIBLE = tuple(name for name in TASKS if name != "generate")
 # Parameters under which the clock of `watched` ends the runs.
 LIMITS: dict[str, dict[str, Any]] = {
     "forecast": {"max_minutes": 50 / 60, "max_epochs": 500},

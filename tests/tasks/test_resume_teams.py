@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from tests.resuming import TASKS
+from tests.resuming import DIVISIBLE, TASKS
 from tests.resuming_teams import Worker, team_differences, whole_team
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -19,7 +19,7 @@ def whole(name: str) -> list[Worker]:
 
 
 @pytest.mark.parametrize(("who", "how", "part"), [(0, "kill", 0.4), (1, "kill", 0.7), (1, "signal", 0.5)])
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", DIVISIBLE)
 def test_a_team_that_was_cut_goes_on_to_the_same_bits(
     name: str, who: int, how: Literal["signal", "kill"], part: float, tmp_path: Path
 ) -> None:
@@ -29,7 +29,7 @@ def test_a_team_that_was_cut_goes_on_to_the_same_bits(
     assert team_differences(expected, TASKS[name](), tmp_path / "run", who, at, how) == []
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", DIVISIBLE)
 def test_workers_have_the_same_fit_and_draw_apart(name: str) -> None:
     first, second = whole(name)
     assert first.outcome == second.outcome
