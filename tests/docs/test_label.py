@@ -5,13 +5,12 @@ import shlex
 from pathlib import Path
 
 import pytest
-import torch
 from pyarrow import csv
 
 from tests.cli.program import Program
+from tests.docs.pages import BLOCK, DOCS, one_thread
 
-PAGE = Path(__file__).parents[2] / "docs" / "label.md"
-BLOCK = re.compile(r"```(?P<kind>[^\n]*)\n(?P<body>.*?)```", re.DOTALL)
+PAGE = DOCS / "label.md"
 
 
 def test_code_and_commands_run(
@@ -19,18 +18,16 @@ def test_code_and_commands_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     gatewise, names, commands = Program(capsys), {"__name__": "page"}, 0
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    for match in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
-        kind, body = match["kind"], match["body"]
-        if kind == "python":
-            exec(compile(body, str(PAGE), "exec"), names)
-        elif "TIMIT" not in body:
-            for command in re.findall(r"^gatewise ([^\n]*)$", body, re.MULTILINE):
-                done = gatewise(*shlex.split(command))
-                assert done.code == 0, done.err
-                commands += 1
-    torch.set_num_threads(threads)
+    with one_thread():
+        for match in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
+            kind, body = match["kind"], match["body"]
+            if kind == "python":
+                exec(compile(body, str(PAGE), "exec"), names)
+            elif "TIMIT" not in body:
+                for command in re.findall(r"^gatewise ([^\n]*)$", body, re.MULTILINE):
+                    done = gatewise(*shlex.split(command))
+                    assert done.code == 0, done.err
+                    commands += 1
     assert commands == 4
     told = csv.read_csv("labels.csv")
     assert told.column_names == ["sequence", "time", "label", "p_high", "p_low", "p_middle"]

@@ -6,74 +6,25 @@ Nothing here imports torch: `--help`, `--version` and mistakes of spelling answe
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gatewise.cli.options import with_options
-from gatewise.cli.outcome import INTERRUPTED, Destination
-from gatewise.cli.output import print_error, print_facts, print_json, print_note
-from gatewise.cli.train import (
-    classify_parameters,
-    forecast_parameters,
-    generate_parameters,
-    label_parameters,
-    resume,
-    train,
-    transcribe_parameters,
-)
-from gatewise.cli.tune import tune, tune_parameters
-from gatewise.errors import ConfigurationError, GatewiseError
-from gatewise.search import SEARCHES
+from gatewise.cli.output import print_error, print_facts, print_json
+from gatewise.cli.stopping import stoppable
+from gatewise.cli.train import resume
+from gatewise.cli.training_commands import train_app, tune_app
+from gatewise.errors import GatewiseError
 from gatewise.version import __version__
 
 REFUSED = 2
 # typer ships its own copy of click from some version on; this is the class that both raise for wrong usage
 UsageError: Any = typer.BadParameter.__mro__[1]
 
-Given = Mapping[str, str | Sequence[str] | bool | None]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder that `gatewise train` wrote.")]
-Out = Annotated[
-    Path | None,
-    typer.Option("--out", metavar="DIR", help="The model folder to make. (required)", rich_help_panel="Output"),
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the model folder that is there.", rich_help_panel="Output")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Leave out progress and notes.", rich_help_panel="Output")]
-TrainJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel="Output")
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE.toml", rich_help_panel="Run",
-        help="Settings from a file, by the names of the options with underscores, such as the train.toml of an "
-        "earlier training; the command line wins.",
-    ),
-]  # fmt: skip
-
-DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run", rich_help_panel="Run",
-        help="Train nothing: say which network would be trained first, with its shapes, memory and time an epoch.",
-    ),
-]  # fmt: skip
-
-FindRate = Annotated[
-    bool,
-    typer.Option(
-        "--find-learning-rate", rich_help_panel="Run",
-        help="Train nothing that is kept: try a hundred learning rates, and suggest the one at which the loss falls "
-        "fastest.",
-    ),
-]  # fmt: skip
-
 app = typer.Typer(
     name="gatewise",
     help="LSTM for sequences in files: train, evaluate, predict, report.",
@@ -82,24 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-train_app = typer.Typer(help="Train a model on a file.", rich_markup_mode="rich")
 app.add_typer(train_app, name="train")
-tune_app = typer.Typer(help="Search for the best options of a training.", rich_markup_mode="rich")
 app.add_typer(tune_app, name="tune")
-
-
-def _stoppable(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, with a sentence instead of a traceback when Ctrl-C ends it."""
-
-    @wraps(command)
-    def stoppable(*args: Any, **options: Any) -> Any:
-        try:
-            return command(*args, **options)
-        except KeyboardInterrupt:
-            print_note("interrupted: nothing was written")
-            return INTERRUPTED
-
-    return stoppable
 
 
 def _version(asked: bool) -> None:
@@ -119,235 +54,8 @@ def _root(
         print(context.get_help())
 
 
-@train_app.callback(invoke_without_command=True)
-def _train(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
-@tune_app.callback(invoke_without_command=True)
-def _tune(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
-def _forecast(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A .csv, .csv.gz or .parquet table: a row a time stamp (and series).")
-    ],
-    given: Given,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    json: TrainJson = False,
-    quiet: Quiet = False,
-    config: Config = None,
-    dry_run: DryRun = False,
-    find_learning_rate: FindRate = False,
-) -> int:
-    """Train a forecaster: N steps ahead of one column of a table, with quantiles."""
-    return train(
-        "forecast", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
-    )
-
-
-def _classify(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A .ts file, or a table with one row a time step of a sequence.")
-    ],
-    given: Given,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    json: TrainJson = False,
-    quiet: Quiet = False,
-    config: Config = None,
-    dry_run: DryRun = False,
-    find_learning_rate: FindRate = False,
-) -> int:
-    """Train a classifier: a label for each sequence, of any length and number of channels."""
-    return train(
-        "classify", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
-    )
-
-
-def _label(
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="A table with one row a time step of a sequence, or a folder of TIMIT."),
-    ],
-    given: Given,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    json: TrainJson = False,
-    quiet: Quiet = False,
-    config: Config = None,
-    dry_run: DryRun = False,
-    find_learning_rate: FindRate = False,
-) -> int:
-    """Train a labeller: a label, a value, or an anomaly score for each time step."""
-    return train("label", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate))
-
-
-def _transcribe(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            help="A table with the columns path (or strokes) and text; or a folder of pairs, x.png and x.txt.",
-        ),
-    ],
-    given: Given,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    json: TrainJson = False,
-    quiet: Quiet = False,
-    config: Config = None,
-    dry_run: DryRun = False,
-    find_learning_rate: FindRate = False,
-) -> int:
-    """Train a transcriber: the text of line images, pen strokes, or recordings of sound."""
-    return train(
-        "transcribe", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
-    )
-
-
-def _generator(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            help="A text file or a folder of .txt files; of events a table with a row for each frame.",
-        ),
-    ],
-    given: Given,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    json: TrainJson = False,
-    quiet: Quiet = False,
-    config: Config = None,
-    dry_run: DryRun = False,
-    find_learning_rate: FindRate = False,
-) -> int:
-    """Train a generator: it says what comes next in texts, or in events of which several sound at a time."""
-    return train(
-        "generate", data, given, config, _destination(out, overwrite, json, quiet, dry_run, find_learning_rate)
-    )
-
-
-def _destination(
-    out: Path | None, overwrite: bool, as_json: bool, quiet: bool, dry_run: bool, find_rate: bool
-) -> Destination:
-    if dry_run and find_rate:
-        raise ConfigurationError("--dry-run and --find-learning-rate were both given: ask for one at a time")
-    to = Destination(out or Path(), overwrite, as_json, quiet, dry_run, find_rate)
-    if out is None and to.trains:
-        raise ConfigurationError("missing --out DIR: say which folder is to hold the model")
-    return to
-
-
-FORECAST_EXAMPLES = """[bold]Examples[/bold]
-
-gatewise train forecast airline.csv --target passengers --horizon 12 --out airline
-
-gatewise train forecast shops.csv --target sales --horizon 7 --id shop --future holiday,price --holdout 28 --out shops
-
-gatewise train forecast airline.csv --config airline/train.toml --seed 1 --out airline-1"""
-CLASSIFY_EXAMPLES = """[bold]Examples[/bold]
-
-gatewise train classify vowels_TRAIN.ts --test vowels_TEST.ts --out vowels
-
-gatewise train classify strokes.parquet --id stroke --label letter --channels x,y --out letters
-
-gatewise train classify watch.csv.gz --id window --label motion --group subject --out motions"""
-
-LABEL_EXAMPLES = """[bold]Examples[/bold]
-
-gatewise train label motions.csv --label motion --group subject --test others.csv --out motions
-
-gatewise train label sensors.parquet --output values --label clean --look-ahead 5 --out filter
-
-gatewise train label machine.csv --output anomalies --channels load,speed --out watch"""
-
-TRANSCRIBE_EXAMPLES = """[bold]Examples[/bold]
-
-gatewise train transcribe lines/train/manifest.csv --test lines/test/manifest.csv --max-minutes 5 --out reader
-
-gatewise train transcribe recordings/ --unit tokens --backbone deep-blstm --out phones
-
-gatewise train transcribe commands.parquet --backbone lstm --look-ahead 8 --out listener"""
-
-GENERATE_EXAMPLES = """[bold]Examples[/bold]
-
-gatewise train generate books/ --max-minutes 10 --out writer
-
-gatewise train generate notes.txt --unit pieces --pieces 500 --cell multiplicative --out writer
-
-gatewise train generate chorales.csv --unit events --transpose 3 --out organist"""
-
-train_app.command("forecast", epilog=FORECAST_EXAMPLES)(_stoppable(with_options(_forecast, forecast_parameters())))
-train_app.command("classify", epilog=CLASSIFY_EXAMPLES)(_stoppable(with_options(_classify, classify_parameters())))
-train_app.command("label", epilog=LABEL_EXAMPLES)(_stoppable(with_options(_label, label_parameters())))
-train_app.command("transcribe", epilog=TRANSCRIBE_EXAMPLES)(
-    _stoppable(with_options(_transcribe, transcribe_parameters()))
-)
-train_app.command("generate", epilog=GENERATE_EXAMPLES)(_stoppable(with_options(_generator, generate_parameters())))
-
-
-TUNE_EXAMPLES = """[bold]Examples[/bold]
-
-gatewise tune {task} {example} --trials 30 --out search
-
-gatewise tune {task} {example} --space learning_rate=1e-4:1e-2:log --space hidden_size=32,64 --out search
-
-Options that are given are not tried. The same command goes on with a search that was interrupted; with more trials it
-makes it longer."""
-TUNED = {
-    "forecast": "shops.csv --target sales --horizon 7",
-    "classify": "vowels_TRAIN.ts",
-    "generate": "books/",
-    "label": "motions.csv --label motion",
-    "transcribe": "lines/manifest.csv",
-}
-
-
-def _tuner(task: str) -> Callable[..., Any]:
-    """The command that searches for a task's parameters."""
-
-    def command(
-        data: Annotated[Path, typer.Argument(metavar="DATA", help=f"As for gatewise train {task}.")],
-        given: Given,
-        trials: Annotated[int, typer.Option(metavar="N", help="Trainings in all.", rich_help_panel="Search")] = 30,
-        space: Annotated[
-            list[str] | None,
-            typer.Option(
-                metavar="NAME=VALUES", rich_help_panel="Search",
-                help="Try this option's values, instead of the task's own: LOW:HIGH, LOW:HIGH:log, or A,B,C. May be "
-                "repeated.",
-            ),
-        ] = None,
-        out: Annotated[
-            Path | None,
-            typer.Option(metavar="DIR", help="The search's folder; the best model is in it.", rich_help_panel="Search"),
-        ] = None,
-        json: Json = False,
-    ) -> int:  # fmt: skip
-        return tune(task, data, given, space or (), trials, out, json)
-
-    search = SEARCHES[task]
-    command.__doc__ = (
-        f"Search for the options of gatewise train {task}: by default {', '.join(search.space)}. What counts is the "
-        f"{search.metric} on the validation part; trainings that are worse than most are ended early."
-    )
-    return command
-
-
-for _task, _parameters in tune_parameters().items():
-    tune_app.command(_task, epilog=TUNE_EXAMPLES.format(task=_task, example=TUNED[_task]))(
-        _stoppable(with_options(_tuner(_task), _parameters))
-    )
-
-
 @app.command("resume", epilog="Example: gatewise resume airline.run")
-@_stoppable
+@stoppable
 def _resume(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="The folder of a training that was interrupted: its --out with .run.")
@@ -371,7 +79,7 @@ def _resume(
 
 
 @app.command("evaluate", epilog="Example: gatewise evaluate airline new-months.csv --windows 3 --json")
-@_stoppable
+@stoppable
 def _evaluate(
     model: Model,
     data: Annotated[
@@ -390,7 +98,7 @@ def _evaluate(
 
 
 @app.command("predict", epilog="Example: gatewise predict airline airline.csv --out next-year.csv")
-@_stoppable
+@stoppable
 def _predict(
     model: Model,
     data: Annotated[
@@ -410,7 +118,7 @@ def _predict(
 
 
 @app.command("generate", epilog='Example: gatewise generate writer --prompt "Once upon" --temperature 0.7')
-@_stoppable
+@stoppable
 def _generate(
     model: Model,
     prompt: Annotated[
@@ -439,7 +147,7 @@ def _generate(
 
 
 @app.command("align", epilog='Example: gatewise align phones hello.wav "HH AH L OW"')
-@_stoppable
+@stoppable
 def _align(
     model: Model,
     recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="A line image, strokes, or sound.")],
@@ -457,7 +165,7 @@ def _align(
 
 
 @app.command("report", epilog="Example: gatewise report airline new-months.csv --out new-months.html")
-@_stoppable
+@stoppable
 def _report(
     model: Model,
     data: Annotated[
@@ -479,7 +187,7 @@ def _report(
 
 
 @app.command("cells", epilog="Example: gatewise cells gru")
-@_stoppable
+@stoppable
 def _cells(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The cell to show; else the catalogue of all cells.")
@@ -499,7 +207,7 @@ def _cells(
 
 
 @app.command("corpus", epilog="Example: gatewise corpus iam ~/iam --out iam-lines")
-@_stoppable
+@stoppable
 def _corpus(
     name: Annotated[
         str,
@@ -517,7 +225,7 @@ def _corpus(
 
 
 @app.command("doctor")
-@_stoppable
+@stoppable
 def _doctor(json: Json = False) -> None:
     """Say what this installation runs on: versions, backends, threads, devices."""
     from gatewise.cli.doctor import examine, facts

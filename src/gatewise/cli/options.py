@@ -8,6 +8,7 @@ import typer
 
 from gatewise.cli.parameter import REQUIRED, Parameter
 
+Given = Mapping[str, str | Sequence[str] | bool | None]  # what the command line says, by names of parameters
 PANELS: Mapping[str, str] = {
     **dict.fromkeys(("target", "horizon", "time", "id", "past", "future", "static", "label", "channels"), "Columns"),
     **dict.fromkeys(("inputs", "height", "text", "unit", "pieces", "alphabet", "events", "piece"), "Data"),

@@ -256,7 +256,7 @@ def _show(study: "Study", wanted: Wanted, as_json: bool) -> int:
     table.add_column("trial", justify="right")
     table.add_column(wanted.search.metric, justify="right")
     for name in wanted.search.space:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for trial in trials[:SHOWN]:
         value = trial.ended if trial.value is None else f"{trial.value:.5g}"
         table.add_row(str(trial.number), value, *(_short(trial.parameters.get(name)) for name in wanted.search.space))
