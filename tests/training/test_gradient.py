@@ -141,6 +141,15 @@ def test_a_run_that_goes_on_divides_as_before(step: int, tmp_path: Path) -> None
     assert rows(result) == rows(expected)
 
 
+@pytest.mark.filterwarnings("ignore:There is no memory")
+def test_a_batch_that_is_divided_draws_what_it_had_drawn() -> None:
+    drawn: list[float] = []
+    rows = Noisy(lambda step: drawn.append(torch.rand(1).item()))
+    train(rows, OPTIONS, progress=False)
+    assert rows.sizes[:3] == [7, 4, 3]  # the first batch, then its parts
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 class Caught(Exception):
     """Ends a fit where its run begins, with the run's objective."""
 
