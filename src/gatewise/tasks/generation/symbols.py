@@ -41,7 +41,7 @@ class TextSymbols:
     ) -> "TextSymbols":
         """The symbols of texts, and of `alphabet` beside them. Raises as `Vocabulary.fit`."""
         known = [*texts, *([alphabet] if alphabet else [])]
-        return cls(Vocabulary.fit(known, unit=unit, form=TextForm(layout=True), size=pieces))  # type: ignore[arg-type]
+        return cls(Vocabulary.fit(known, unit=unit, form=TextForm(layout=True), size=pieces))  # type: ignore[arg-type]  # `Vocabulary` refuses others
 
     @property
     def size(self) -> int:
