@@ -30,6 +30,7 @@ from gatewise.errors import TrainingInterrupted
 from gatewise.tasks.classification.objective import ClassifyObjective
 from gatewise.tasks.forecasting.objective import ForecastObjective
 from gatewise.tasks.generation.objective import GenerateObjective
+from gatewise.tasks.labelling.objective import LabelObjective
 from gatewise.tasks.transcription.objective import TranscribeObjective
 from gatewise.training import Checkpoints, RunDirectory
 from tests.resuming import TASKS, Task, outcome
@@ -40,6 +41,7 @@ INTERRUPTED = 130
 LONGER: dict[str, dict[str, Any]] = {
     "forecast": {"max_epochs": 6, "patience": 6},
     "classify": {"max_epochs": 20, "patience": 20},
+    "label": {"max_epochs": 30, "patience": 30},
     "transcribe": {"max_epochs": 20, "patience": 20},
     "generate": {"max_epochs": 12, "patience": 12, "accumulate": 1},  # what is counted here are losses
 }
@@ -80,6 +82,7 @@ def child(task: Task, directory: Path, every: int, steps: Counter) -> int:
             mock.patch.object(ClassifyObjective, "loss", counted(ClassifyObjective.loss)),
             mock.patch.object(TranscribeObjective, "loss", counted(TranscribeObjective.loss)),
             mock.patch.object(GenerateObjective, "loss", counted(GenerateObjective.loss)),
+            mock.patch.object(LabelObjective, "loss", counted(LabelObjective.loss)),
         ):
             model = task(Checkpoints(directory, every=every))
         (directory.parent / "outcome.json").write_text(json.dumps(outcome(model)))

@@ -25,7 +25,7 @@ class FrameEvents(nn.Module):
     >>> frames = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3)
     >>> logits = head(torch.randn(7).expand(8, 7), frames)
     >>> shares = torch.where(frames > 0, logits.sigmoid(), 1 - logits.sigmoid()).prod(1)
-    >>> round(float(shares.sum()), 4)
+    >>> round(shares.sum().item(), 4)
     1.0
     """
 
